@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recording/event_formats.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "recording/tracing_data.hpp"
+
+namespace neuroperf::recording {
+namespace {
+
+enum class FieldType { u32, u64, s64, text };
+
+struct Field {
+	std::string_view name;
+	FieldType type;
+	std::size_t offset;
+};
+
+struct EventSpec {
+	OwnEventInfo info;
+	std::vector<Field> fields;
+	std::string_view named_field; // the field that holds the number of a definition, or empty
+};
+
+#define FIELD(Payload, field, type)                                                                                    \
+	Field                                                                                                          \
+	{                                                                                                              \
+#field, FieldType::type, offsetof(Payload, field)                                                      \
+	}
+
+const std::vector<EventSpec> &specs()
+{
+	static const std::vector<EventSpec> all = {
+		{{OwnEvent::layer_begin, "layer_begin"}, {FIELD(LayerPayload, layer, u32)}, "layer"},
+		{{OwnEvent::layer_end, "layer_end"}, {FIELD(LayerPayload, layer, u32)}, "layer"},
+		{{OwnEvent::spikes, "spikes"},
+		 {FIELD(CountPayload, layer, u32), FIELD(CountPayload, count, u64)},
+		 "layer"},
+		{{OwnEvent::synops, "synops"},
+		 {FIELD(CountPayload, layer, u32), FIELD(CountPayload, count, u64)},
+		 "layer"},
+		{{OwnEvent::inference_begin, "inference_begin"},
+		 {FIELD(InferencePayload, inference, u32), FIELD(InferencePayload, sequence, u64)},
+		 "inference"},
+		{{OwnEvent::inference_end, "inference_end"},
+		 {FIELD(InferencePayload, inference, u32), FIELD(InferencePayload, sequence, u64)},
+		 "inference"},
+		{{OwnEvent::counter, "counter"},
+		 {FIELD(CounterPayload, counter, u32), FIELD(CounterPayload, value, s64),
+		  FIELD(CounterPayload, bits, u64)},
+		 "counter"},
+		{{OwnEvent::mark, "mark"}, {FIELD(MarkPayload, mark, u32)}, "mark"},
+		{{OwnEvent::layer_def, "layer_def"},
+		 {FIELD(LayerDefPayload, layer, u32), FIELD(LayerDefPayload, neurons, u64),
+		  FIELD(LayerDefPayload, synapses, u64), FIELD(LayerDefPayload, macs, u64),
+		  FIELD(LayerDefPayload, parameters, u64), FIELD(LayerDefPayload, name, text),
+		  FIELD(LayerDefPayload, kind, text)},
+		 ""},
+		{{OwnEvent::name_def, "name_def"},
+		 {FIELD(NameDefPayload, id, u32), FIELD(NameDefPayload, what, u32), FIELD(NameDefPayload, name, text),
+		  FIELD(NameDefPayload, kind, text)},
+		 ""},
+		{{OwnEvent::clock, "clock"},
+		 {FIELD(ClockPayload, counter, u64), FIELD(ClockPayload, realtime_ns, u64)},
+		 ""},
+		{{OwnEvent::recorder_stat, "recorder_stat"},
+		 {FIELD(StatPayload, name, text), FIELD(StatPayload, value, u64)},
+		 ""},
+		{{OwnEvent::note, "note"},
+		 {FIELD(NotePayload, severity, u32), FIELD(NotePayload, code, text), FIELD(NotePayload, text, text),
+		  FIELD(NotePayload, remedy, text)},
+		 ""},
+	};
+	return all;
+}
+
+#undef FIELD
+
+// "char [] name" with the space: hotspot reads only this spelling as a string, perf both.
+std::string field_line(const Field &field)
+{
+	struct Declaration {
+		std::string_view before, size_sign;
+	};
+	static constexpr Declaration declarations[] = {
+		{"u32", "size:4;\tsigned:0;"},
+		{"u64", "size:8;\tsigned:0;"},
+		{"s64", "size:8;\tsigned:1;"},
+		{"__data_loc char []", "size:4;\tsigned:0;"},
+	};
+	const Declaration &declaration = declarations[static_cast<std::size_t>(field.type)];
+	return fmt::format("\tfield:{} {};\toffset:{};\t{}\n", declaration.before, field.name, field.offset,
+			   declaration.size_sign);
+}
+
+// A name inside a C string literal of the print format: everything that could end or change it becomes '_'.
+std::string literal(std::string_view name)
+{
+	std::string safe;
+	for (const char c : name)
+		safe += static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\' || c == 0x7f ? '_' : c;
+	return safe;
+}
+
+std::string print_format(const EventSpec &spec, std::span<const SymbolicName> names)
+{
+	static constexpr std::string_view kConversions[] = {"%u", "%llu", "%lld", "%s"};
+	std::string text, arguments;
+	for (const Field &field : spec.fields) {
+		const std::string_view conversion = kConversions[static_cast<std::size_t>(field.type)];
+		text += fmt::format("{}{}={}", text.empty() ? "" : " ", field.name, conversion);
+		arguments += field.type == FieldType::text ? fmt::format(", __get_str({})", field.name)
+							   : fmt::format(", REC->{}", field.name);
+		const auto is_here = [&](const SymbolicName &name) { return name.field == field.name; };
+		if (field.name != spec.named_field || std::none_of(names.begin(), names.end(), is_here))
+			continue;
+		text += " name=%s";
+		arguments += fmt::format(", __print_symbolic(REC->{}", field.name);
+		for (const SymbolicName &name : names)
+			if (name.field == spec.named_field)
+				arguments += fmt::format(", {{ {}, \"{}\" }}", name.id, literal(name.name));
+		arguments += ")";
+	}
+	return fmt::format("print fmt: \"{}\"{}\n", text, arguments);
+}
+
+} // namespace
+
+std::span<const OwnEventInfo> own_events()
+{
+	static const std::vector<OwnEventInfo> infos = [] {
+		std::vector<OwnEventInfo> result;
+		for (const EventSpec &spec : specs())
+			result.push_back(spec.info);
+		return result;
+	}();
+	return infos;
+}
+
+std::string format_text(OwnEvent event, std::span<const SymbolicName> names)
+{
+	for (const EventSpec &spec : specs()) {
+		if (spec.info.event != event)
+			continue;
+		// The empty lines around the fields are part of the grammar: hotspot needs them.
+		std::string text =
+			fmt::format("name: {}\nID: {}\nformat:\n"
+				    "\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n"
+				    "\tfield:unsigned char common_flags;\toffset:2;\tsize:1;\tsigned:0;\n"
+				    "\tfield:unsigned char common_preempt_count;\toffset:3;\tsize:1;\tsigned:0;\n"
+				    "\tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;\n\n",
+				    spec.info.name, static_cast<unsigned>(event));
+		for (const Field &field : spec.fields)
+			text += field_line(field);
+		return text + "\n" + print_format(spec, names);
+	}
+	return {};
+}
+
+std::string own_tracing_data(std::span<const SymbolicName> names, std::size_t max_size)
+{
+	for (;;) {
+		TracingSystem system{std::string(kOwnSystem), {}};
+		for (const EventSpec &spec : specs())
+			system.formats.push_back(format_text(spec.info.event, names));
+		std::string section = build_tracing_data({system});
+		if (section.size() <= max_size || names.empty())
+			return section;
+		names = names.first(names.size() / 2);
+	}
+}
+
+} // namespace neuroperf::recording

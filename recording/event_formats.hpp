@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// neuroperf's own events: tracepoints of the system "neuroperf" inside a perf.data file.
+//
+// A payload struct below is the record as written; the `format` text that goes into the file, by which perf and our own
+// reader decode it, is derived from the struct (format_text). Fields are packed without padding: the payload starts at
+// 4 mod 8 in the file, so a u64 at offset 12 is aligned there.
+//
+// Versioning: an event may get new fields at its end, never other changes; ids are never reused. Ids stay below 65536
+// (common_type has 16 bits) and above what kernels hand out from below.
+//
+// Strings are `__data_loc`: (length including NUL) << 16 | offset from the start of the payload.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace neuroperf::recording {
+
+constexpr std::string_view kOwnSystem = "neuroperf";
+
+enum class OwnEvent : uint16_t {
+	layer_begin = 64001,
+	layer_end = 64002,
+	spikes = 64003,
+	synops = 64004,
+	inference_begin = 64005,
+	inference_end = 64006,
+	counter = 64007,
+	mark = 64008,
+	layer_def = 64009,
+	name_def = 64010,
+	clock = 64011,
+	recorder_stat = 64012,
+	note = 64013,
+};
+
+#pragma pack(push, 1)
+struct CommonFields {
+	uint16_t type = 0;
+	uint8_t flags = 0;
+	uint8_t preempt_count = 0;
+	int32_t pid = 0; // thread id, as in the kernel's tracepoints
+};
+
+static_assert(sizeof(CommonFields) == 8);
+
+struct LayerPayload { // layer_begin, layer_end
+	CommonFields common;
+	uint32_t layer;
+};
+
+struct CountPayload { // spikes, synops
+	CommonFields common;
+	uint32_t layer;
+	uint64_t count;
+};
+
+struct InferencePayload { // inference_begin, inference_end
+	CommonFields common;
+	uint32_t inference;
+	uint64_t sequence; // the program's own number
+};
+
+struct CounterPayload {
+	CommonFields common;
+	uint32_t counter;
+	int64_t value; // rounded towards zero, for readers without floating point
+	uint64_t bits; // the same value, exactly: IEEE 754 double
+};
+
+struct MarkPayload {
+	CommonFields common;
+	uint32_t mark;
+};
+
+struct LayerDefPayload { // what a layer number means; facts are 0 where the program told none
+	CommonFields common;
+	uint32_t layer;
+	uint64_t neurons;
+	uint64_t synapses;
+	uint64_t macs; // of one call
+	uint64_t parameters;
+	uint32_t name; // __data_loc
+	uint32_t kind; // __data_loc
+};
+
+struct NameDefPayload { // what the number of an inference, counter or mark means
+	CommonFields common;
+	uint32_t id;
+	uint32_t what; // enum np_definition_what
+	uint32_t name; // __data_loc
+	uint32_t kind; // __data_loc; a counter's unit
+};
+
+struct ClockPayload { // one moment on three clocks; CLOCK_MONOTONIC is the record's time
+	CommonFields common;
+	uint32_t reserved;
+	uint64_t counter; // TSC or CNTVCT
+	uint64_t realtime_ns;
+};
+
+struct StatPayload { // the recorder about itself; cumulative, the last one counts
+	CommonFields common;
+	uint32_t name; // __data_loc
+	uint64_t value;
+};
+
+struct NotePayload { // a sentence for the report's quality section
+	CommonFields common;
+	uint32_t severity; // 0 info, 1 notice, 2 warning, 3 data loss
+	uint32_t code;     // __data_loc, stable word for programs
+	uint32_t text;     // __data_loc
+	uint32_t remedy;   // __data_loc, may be empty
+};
+#pragma pack(pop)
+
+// Names for the numbers of layers, inferences ..., for readers that know only the format text (perf script).
+struct SymbolicName {
+	uint32_t id;
+	std::string_view field; // "layer", "inference", "counter" or "mark": where the number stands
+	std::string name;
+};
+
+struct OwnEventInfo {
+	OwnEvent event;
+	std::string_view name; // without the system
+};
+std::span<const OwnEventInfo> own_events();
+
+// The tracefs-style format text of one of our events. Where the event refers to a definition (layer, inference,
+// counter, mark) and `names` is not empty, the print format maps the numbers to these names.
+std::string format_text(OwnEvent event, std::span<const SymbolicName> names);
+
+// HEADER_TRACING_DATA with all our events; `names` as above, left out from the back until the section fits `max_size`.
+std::string own_tracing_data(std::span<const SymbolicName> names, std::size_t max_size);
+
+} // namespace neuroperf::recording
