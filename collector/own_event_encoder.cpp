@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "collector/own_event_encoder.hpp"
+
+#include <bit>
+#include <cmath>
+
+namespace neuroperf::collector {
+
+using recording::OwnEvent;
+
+namespace {
+
+constexpr std::size_t kBufferSize = 256 * 1024;
+constexpr std::size_t kLargestFixed = recording::own_sample_size(sizeof(recording::CounterPayload), true);
+
+int64_t rounded(double value)
+{
+	if (!(std::fabs(value) < 9e18)) // also NaN
+		return 0;
+	return static_cast<int64_t>(value);
+}
+
+} // namespace
+
+std::vector<recording::EventDescription> own_event_descriptions(bool with_callchain)
+{
+	std::vector<recording::EventDescription> events;
+	for (const recording::OwnEventInfo &info : recording::own_events()) {
+		recording::EventDescription event;
+		event.attr.type = PERF_TYPE_TRACEPOINT;
+		event.attr.config = static_cast<uint64_t>(info.event);
+		event.attr.sample_period = 1;
+		event.attr.sample_type = recording::kOwnSampleType | (with_callchain ? PERF_SAMPLE_CALLCHAIN : 0);
+		event.attr.read_format = PERF_FORMAT_ID;
+		event.attr.sample_id_all = 1;
+		event.name = std::string(recording::kOwnSystem) + ":" + std::string(info.name);
+		event.ids = {own_event_id(info.event)};
+		events.push_back(std::move(event));
+	}
+	return events;
+}
+
+OwnEventEncoder::OwnEventEncoder(recording::PerfDataWriter *writer, bool with_callchain)
+	: writer_(writer), with_callchain_(with_callchain), buffer_(kBufferSize)
+{
+}
+
+template <typename Payload, typename... Fields>
+inline void OwnEventEncoder::put(OwnEvent event, uint32_t pid, uint32_t tid, uint64_t time_ns, Fields... fields)
+{
+	if (buffer_.size() - used_ < kLargestFixed)
+		flush();
+	const recording::RecordIdentity identity{pid, tid, time_ns, 0, own_event_id(event)};
+	char *const begin = buffer_.data() + used_;
+	char *const end = recording::encode_own_sample<Payload>(begin, identity, with_callchain_,
+								static_cast<uint16_t>(event), fields...);
+	used_ += static_cast<std::size_t>(end - begin);
+	buffered_events_++;
+}
+
+bool OwnEventEncoder::encode(const np_slot &slot, uint32_t pid, uint32_t tid, uint64_t time_ns)
+{
+	using namespace recording;
+	switch (slot.type) {
+	case NP_EVENT_LAYER_BEGIN:
+		put<LayerPayload>(OwnEvent::layer_begin, pid, tid, time_ns, slot.id);
+		return true;
+	case NP_EVENT_LAYER_END:
+		put<LayerPayload>(OwnEvent::layer_end, pid, tid, time_ns, slot.id);
+		counts_.layer_calls++;
+		return true;
+	case NP_EVENT_SPIKES:
+		put<CountPayload>(OwnEvent::spikes, pid, tid, time_ns, slot.id, slot.value);
+		counts_.spikes += slot.value;
+		return true;
+	case NP_EVENT_SYNOPS:
+		put<CountPayload>(OwnEvent::synops, pid, tid, time_ns, slot.id, slot.value);
+		return true;
+	case NP_EVENT_INFERENCE_BEGIN:
+		put<InferencePayload>(OwnEvent::inference_begin, pid, tid, time_ns, slot.id, slot.value);
+		return true;
+	case NP_EVENT_INFERENCE_END:
+		put<InferencePayload>(OwnEvent::inference_end, pid, tid, time_ns, slot.id, slot.value);
+		return true;
+	case NP_EVENT_COUNTER:
+		put<CounterPayload>(OwnEvent::counter, pid, tid, time_ns, slot.id,
+				    rounded(std::bit_cast<double>(slot.value)), slot.value);
+		return true;
+	case NP_EVENT_MARK:
+		put<MarkPayload>(OwnEvent::mark, pid, tid, time_ns, slot.id);
+		return true;
+	default:
+		return false;
+	}
+}
+
+void OwnEventEncoder::encode(OwnEvent event, const recording::RecordIdentity &who, std::string_view payload)
+{
+	flush();
+	std::string bytes(payload);
+	recording::CommonFields common;
+	common.type = static_cast<uint16_t>(event);
+	common.pid = static_cast<int32_t>(who.tid);
+	std::memcpy(bytes.data(), &common, sizeof common);
+	recording::RecordIdentity identity = who;
+	identity.id = own_event_id(event);
+	std::string record;
+	recording::append_own_sample(&record, identity, with_callchain_, bytes);
+	if (Status done = writer_->append(record); !done.ok())
+		status_ = done;
+}
+
+void OwnEventEncoder::flush()
+{
+	if (used_ == 0)
+		return;
+	if (status_.ok())
+		status_ = writer_->append({buffer_.data(), used_});
+	(status_.ok() ? counts_.events : counts_.dropped) += buffered_events_;
+	buffered_events_ = 0;
+	used_ = 0;
+}
+
+} // namespace neuroperf::collector

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Turns in-process events into perf.data records of our own tracepoints and hands them to the writer.
+//
+// The hot path of the recorder: one call per event. After a write error everything further is
+// counted as lost, and status() keeps the error.
+#pragma once
+
+#include <neuroperf/shared_memory.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "recording/event_formats.hpp"
+#include "recording/records.hpp"
+#include "recording/writer.hpp"
+
+namespace neuroperf::collector {
+
+// Event ids of our own events in a file; those of the kernel count from small numbers up.
+constexpr uint64_t kOwnIdBase = uint64_t{1} << 48;
+constexpr uint64_t own_event_id(recording::OwnEvent event)
+{
+	return kOwnIdBase + static_cast<uint64_t>(event);
+}
+
+// Attrs, names and ids of all our events, for the file's header.
+std::vector<recording::EventDescription> own_event_descriptions(bool with_callchain);
+
+struct EncodedCounts {
+	uint64_t events = 0;
+	uint64_t layer_calls = 0; // layer_end events
+	uint64_t spikes = 0;
+	uint64_t dropped = 0; // could not be written
+};
+
+class OwnEventEncoder {
+public:
+	OwnEventEncoder(recording::PerfDataWriter *writer, bool with_callchain);
+
+	// False if the slot holds no event of a type we know.
+	bool encode(const np_slot &slot, uint32_t pid, uint32_t tid, uint64_t time_ns);
+	// An event with strings, by its ready payload (recording::TextPayload).
+	void encode(recording::OwnEvent event, const recording::RecordIdentity &identity, std::string_view payload);
+	// Moves what was encoded on to the writer.
+	void flush();
+
+	const EncodedCounts &counts() const { return counts_; }
+	const recording::PerfDataWriter &writer() const { return *writer_; }
+	const Status &status() const { return status_; }
+	void clear_error() { status_ = Done{}; }
+
+private:
+	template <typename Payload, typename... Fields>
+	void put(recording::OwnEvent event, uint32_t pid, uint32_t tid, uint64_t time_ns, Fields... fields);
+
+	recording::PerfDataWriter *writer_;
+	bool with_callchain_;
+	std::vector<char> buffer_;
+	std::size_t used_ = 0;
+	uint64_t buffered_events_ = 0;
+	EncodedCounts counts_;
+	Status status_ = Done{};
+};
+
+} // namespace neuroperf::collector

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "collector/recording_header.hpp"
+
+#include "collector/own_event_encoder.hpp"
+#include "recording/event_formats.hpp"
+#include "recording/private_section.hpp"
+#include "recording/version.hpp"
+
+namespace neuroperf::collector {
+namespace {
+
+using recording::ByteWriter;
+
+std::string text_feature(std::string_view text)
+{
+	ByteWriter padded;
+	padded.put_text(text).pad_to_multiple(64);
+	return ByteWriter().put(static_cast<uint32_t>(padded.size())).put_bytes(padded.bytes()).take();
+}
+
+std::vector<std::string> command_line(const RecordOptions &options)
+{
+	std::vector<std::string> words = {"neuroperf",    "record", "-o",
+					  options.output, "-F",     std::to_string(options.frequency_hz)};
+	if (options.callgraph)
+		words.push_back("-g");
+	if (options.follow)
+		words.push_back("--follow");
+	words.push_back("--");
+	words.insert(words.end(), options.command.begin(), options.command.end());
+	return words;
+}
+
+std::string words_feature(const std::vector<std::string> &words)
+{
+	ByteWriter section;
+	section.put(static_cast<uint32_t>(words.size()));
+	for (const std::string &word : words)
+		section.put_bytes(text_feature(word));
+	return section.take();
+}
+
+std::map<unsigned, std::string> make_features(const RecordOptions &options, const HostSnapshot &host,
+					      const ClockMoment &start)
+{
+	using namespace recording;
+	const auto cpus = static_cast<uint32_t>(host.online_cpus.size());
+	return {
+		{kFeatureTracingData, own_tracing_data({}, SIZE_MAX)},
+		{kFeatureHostname, text_feature(host.hostname)},
+		{kFeatureOsRelease, text_feature(host.kernel_release)},
+		{kFeatureVersion, text_feature(std::string("neuroperf ") + kVersion)},
+		{kFeatureArch, text_feature(host.architecture)},
+		{kFeatureCpuCount, ByteWriter().put(cpus).put(cpus).take()},
+		{kFeatureCpuDescription, text_feature(host.cpu_model)},
+		{kFeatureCommandLine, words_feature(command_line(options))},
+		{kFeatureSampleTime, ByteWriter().put(start.monotonic_ns).put(start.monotonic_ns).take()},
+		{kFeatureClockId, ByteWriter().put<uint64_t>(1).take()}, // resolution, ns
+		{kFeatureClockData, ByteWriter()
+					    .put<uint32_t>(1) // version
+					    .put<uint32_t>(CLOCK_MONOTONIC)
+					    .put(start.realtime_ns)
+					    .put(start.monotonic_ns)
+					    .take()},
+	};
+}
+
+std::string make_private_section(const RecordOptions &options, const HostSnapshot &host, const Plan &plan, bool sampled,
+				 const ClockMoment &start)
+{
+	nlohmann::ordered_json json;
+	json["schema"] = recording::kPrivateSchema;
+	json["version"] = kVersion;
+	json["command"] = options.command;
+	json["frequency_hz"] = options.frequency_hz;
+	json["callgraph"] = options.callgraph;
+	json["sampling"] = sampled ? nlohmann::ordered_json(plan.sampling->name) : nlohmann::ordered_json();
+	json["clock"] = plan.counter_clock ? "counter" : "monotonic";
+	json["kernel_text"] = host.kernel_text;
+	json["started_realtime_ns"] = start.realtime_ns;
+	json["memory_bytes"] = host.memory_bytes;
+	json["plan"] = nlohmann::ordered_json::array();
+	for (const PlanItem &item : plan.items)
+		json["plan"].push_back({{"what", item.what},
+					{"state", to_string(item.state)},
+					{"detail", item.detail},
+					{"remedy", item.remedy}});
+	return recording::encode_private_section(json);
+}
+
+} // namespace
+
+recording::WriterOptions make_writer_options(const RecordOptions &options, const HostSnapshot &host, const Plan &plan,
+					     const PerfEvents *events, const ClockMoment &start)
+{
+	recording::WriterOptions writer;
+	writer.path = options.output;
+	if (events) {
+		recording::EventDescription sampling;
+		sampling.attr = plan.sampling->attr;
+		sampling.name = plan.sampling->name;
+		sampling.ids = events->ids();
+		writer.events.push_back(std::move(sampling));
+	}
+	for (recording::EventDescription &event : own_event_descriptions(options.callgraph))
+		writer.events.push_back(std::move(event));
+	writer.features = make_features(options, host, start);
+	writer.private_section = make_private_section(options, host, plan, events != nullptr, start);
+	if (host.invoking_user) {
+		writer.owner_uid = static_cast<int>(host.invoking_user->uid);
+		writer.owner_gid = static_cast<int>(host.invoking_user->gid);
+	}
+	return writer;
+}
+
+} // namespace neuroperf::collector

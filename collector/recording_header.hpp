@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// What goes into a recording before the first event: features, the private section, opening records.
+#pragma once
+
+#include <string>
+
+#include "collector/clock.hpp"
+#include "collector/host.hpp"
+#include "collector/options.hpp"
+#include "collector/perf_events.hpp"
+#include "collector/plan.hpp"
+#include "recording/writer.hpp"
+
+namespace neuroperf::collector {
+
+recording::WriterOptions make_writer_options(const RecordOptions &options, const HostSnapshot &host, const Plan &plan,
+					     const PerfEvents *events, const ClockMoment &start);
+
+} // namespace neuroperf::collector
