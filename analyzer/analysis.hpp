@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads a recording once, in time order, and collects what the report needs.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "analyzer/layers.hpp"
+#include "analyzer/own_events.hpp"
+#include "analyzer/stacks.hpp"
+#include "analyzer/threads.hpp"
+#include "analyzer/time_order.hpp"
+#include "recording/reader.hpp"
+
+namespace neuroperf::analyzer {
+
+struct RecordedNote {
+	unsigned severity = 0; // as in recording::NotePayload
+	std::string code, text, remedy;
+};
+
+struct Analysis {
+	explicit Analysis(uint64_t skip_first) : layers(skip_first), stacks(threads, layers) {}
+	Analysis(const Analysis &) = delete; // stacks refers to its neighbours
+	Analysis &operator=(const Analysis &) = delete;
+
+	Threads threads;
+	Layers layers;
+	Stacks stacks;
+	StreamCounts stream;
+	std::map<std::string, uint64_t> recorder_stats; // the last value of each
+	std::vector<RecordedNote> notes;
+	std::map<std::string, uint64_t> foreign_events; // samples of events that are not ours and not sampling, by name
+	uint64_t samples = 0;
+	uint64_t lost_samples = 0;                      // lost by the kernel
+	uint64_t lost_in_process = 0;                   // of our own events
+	uint64_t damaged_records = 0;                   // could not be parsed
+	uint64_t kernel_text = 0;                       // address of _text, from the kernel's MMAP record
+	uint64_t first_event_ns = 0, last_event_ns = 0; // of in-process events
+};
+
+// Fills `analysis` from the recording.
+void analyze(const recording::PerfDataReader &reader, Analysis *analysis);
+
+} // namespace neuroperf::analyzer

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analyzer/layers.hpp"
+
+#include <algorithm>
+
+namespace neuroperf::analyzer {
+
+namespace {
+
+// A stack deeper than this is damage, not a network.
+constexpr std::size_t kMaxDepth = 4096;
+
+} // namespace
+
+void CallStats::add_call(uint64_t duration_ns, uint64_t call_self_ns)
+{
+	calls++;
+	total_ns += duration_ns;
+	self_ns += call_self_ns;
+	min_ns = std::min(min_ns, duration_ns);
+	max_ns = std::max(max_ns, duration_ns);
+	durations.add(duration_ns);
+}
+
+void CallStats::merge(const CallStats &other)
+{
+	calls += other.calls;
+	total_ns += other.total_ns;
+	self_ns += other.self_ns;
+	min_ns = std::min(min_ns, other.min_ns);
+	max_ns = std::max(max_ns, other.max_ns);
+	durations.merge(other.durations);
+	told_spikes = told_spikes || other.told_spikes;
+	told_synops = told_synops || other.told_synops;
+	spikes += other.spikes;
+	synops += other.synops;
+}
+
+Definition *Layers::definition(DefinitionNumber number)
+{
+	if (number > kMaxDefinition) {
+		problems_.bad_number++;
+		return nullptr;
+	}
+	if (number >= definitions_.size()) {
+		definitions_.resize(number + 1);
+		begun_.resize(number + 1);
+	}
+	return &definitions_[number];
+}
+
+Layers::ThreadState &Layers::state(ThreadId thread)
+{
+	const auto index = static_cast<std::size_t>(thread);
+	if (index >= threads_.size())
+		threads_.resize(index + 1);
+	return threads_[index];
+}
+
+void Layers::define(DefinitionNumber number, Definition facts)
+{
+	Definition *known = definition(number);
+	if (!known)
+		return;
+	facts.steady = std::move(known->steady);
+	facts.warm_up = std::move(known->warm_up);
+	*known = std::move(facts);
+}
+
+bool Layers::is_warm_up(const ThreadState &thread, DefinitionNumber number, bool inference)
+{
+	if (skip_ == 0)
+		return false;
+	if (!thread.stack.empty() && (thread.stack.front().inference || !inference))
+		return thread.stack.front().warm_up; // as the outermost one
+	return begun_[number]++ < skip_;
+}
+
+void Layers::begin(ThreadId id, DefinitionNumber number, uint64_t time_ns, bool inference)
+{
+	if (!definition(number))
+		return;
+	ThreadState &thread = state(id);
+	if (thread.stack.size() >= kMaxDepth) {
+		problems_.begin_without_end++;
+		return;
+	}
+	const bool warm_up = is_warm_up(thread, number, inference);
+	thread.stack.push_back({number, inference, warm_up, time_ns, 0});
+}
+
+void Layers::end(ThreadId id, DefinitionNumber number, uint64_t time_ns)
+{
+	Definition *known = definition(number);
+	if (!known)
+		return;
+	std::vector<Open> &stack = state(id).stack;
+	auto at = stack.end();
+	while (at != stack.begin() && (at - 1)->number != number)
+		--at;
+	if (at == stack.begin()) {
+		problems_.end_without_begin++;
+		return;
+	}
+	problems_.begin_without_end += static_cast<uint64_t>(stack.end() - at);
+	stack.erase(at, stack.end());
+	const Open call = stack.back();
+	stack.pop_back();
+	const uint64_t duration_ns = time_ns > call.begin_ns ? time_ns - call.begin_ns : 0;
+	const uint64_t self_ns = duration_ns > call.children_ns ? duration_ns - call.children_ns : 0;
+	(call.warm_up ? known->warm_up : known->steady).add_call(duration_ns, self_ns);
+	// Only layers take time away from the calls around them; an inference hands on what the layers in it took.
+	if (!stack.empty())
+		stack.back().children_ns += call.inference ? call.children_ns : duration_ns;
+}
+
+void Layers::add_spikes(ThreadId id, DefinitionNumber number, uint64_t count)
+{
+	Definition *known = definition(number);
+	if (!known)
+		return;
+	const std::vector<Open> &stack = state(id).stack;
+	CallStats &stats = !stack.empty() && stack.front().warm_up ? known->warm_up : known->steady;
+	stats.told_spikes = true;
+	stats.spikes += count;
+}
+
+void Layers::add_synops(ThreadId id, DefinitionNumber number, uint64_t count)
+{
+	Definition *known = definition(number);
+	if (!known)
+		return;
+	const std::vector<Open> &stack = state(id).stack;
+	CallStats &stats = !stack.empty() && stack.front().warm_up ? known->warm_up : known->steady;
+	stats.told_synops = true;
+	stats.synops += count;
+}
+
+void Layers::abandon(ThreadId thread)
+{
+	std::vector<Open> &stack = state(thread).stack;
+	problems_.begin_without_end += stack.size();
+	stack.clear();
+}
+
+void Layers::finish()
+{
+	for (std::size_t thread = 0; thread < threads_.size(); thread++)
+		abandon(static_cast<ThreadId>(thread));
+}
+
+void Layers::open_layers(ThreadId id, std::vector<DefinitionNumber> *layers) const
+{
+	layers->clear();
+	const auto index = static_cast<std::size_t>(id);
+	if (index >= threads_.size())
+		return;
+	for (const Open &open : threads_[index].stack)
+		if (!open.inference)
+			layers->push_back(open.number);
+}
+
+} // namespace neuroperf::analyzer

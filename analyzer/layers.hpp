@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Follows layers and inferences: who is inside what, how long calls took, what they counted.
+//
+// Events come in time order. Each thread has a stack of open inferences and layers; self time is a call's time without
+// the layers called inside it. What does not fit (an end without a begin, a begin never ended) is counted, never
+// guessed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "analyzer/histogram.hpp"
+#include "analyzer/threads.hpp"
+
+namespace neuroperf::analyzer {
+
+// The number that an instrumented program gave a layer or inference, unique in a recording.
+using DefinitionNumber = uint32_t;
+constexpr DefinitionNumber kMaxDefinition = 1 << 16;
+
+struct CallStats {
+	uint64_t calls = 0, total_ns = 0, self_ns = 0;
+	uint64_t min_ns = UINT64_MAX, max_ns = 0; // of calls
+	Histogram durations;
+	bool told_spikes = false, told_synops = false;
+	uint64_t spikes = 0, synops = 0;
+
+	void add_call(uint64_t duration_ns, uint64_t call_self_ns);
+	void merge(const CallStats &other);
+	bool empty() const { return calls == 0 && !told_spikes && !told_synops; }
+};
+
+struct Definition {
+	enum class What { unknown, layer, inference, counter, mark };
+	What what = What::unknown;
+	std::string name, kind;
+	uint64_t neurons = 0, synapses = 0, macs = 0, parameters = 0;
+	CallStats steady;
+	CallStats warm_up; // the first calls, if the user wants them apart
+};
+
+struct LayerProblems {
+	uint64_t end_without_begin = 0;
+	uint64_t begin_without_end = 0;
+	uint64_t bad_number = 0; // numbers no program can have been given
+};
+
+class Layers {
+public:
+	// The first `skip` inferences of each kind (and calls of layers outside any inference) count as warm-up.
+	explicit Layers(uint64_t skip) : skip_(skip) {}
+
+	void define(DefinitionNumber number, Definition facts);
+	void begin(ThreadId thread, DefinitionNumber number, uint64_t time_ns, bool inference);
+	void end(ThreadId thread, DefinitionNumber number, uint64_t time_ns);
+	void add_spikes(ThreadId thread, DefinitionNumber number, uint64_t count);
+	void add_synops(ThreadId thread, DefinitionNumber number, uint64_t count);
+	// Open calls of a thread end with its program (exec), all of them with the recording.
+	void abandon(ThreadId thread);
+	void finish();
+
+	// Numbers of the layers that are open on a thread, outermost first.
+	void open_layers(ThreadId thread, std::vector<DefinitionNumber> *layers) const;
+	// Indexed by number; entry 0 stands for events without a definition.
+	const std::vector<Definition> &definitions() const { return definitions_; }
+	const LayerProblems &problems() const { return problems_; }
+
+private:
+	struct Open {
+		DefinitionNumber number;
+		bool inference;
+		bool warm_up;
+		uint64_t begin_ns;
+		uint64_t children_ns; // time in layers called inside
+	};
+	struct ThreadState {
+		std::vector<Open> stack;
+	};
+	Definition *definition(DefinitionNumber number);
+	ThreadState &state(ThreadId thread);
+	bool is_warm_up(const ThreadState &thread, DefinitionNumber number, bool inference);
+
+	uint64_t skip_;
+	std::vector<Definition> definitions_;
+	std::vector<uint64_t> begun_; // per number: begins that may count as warm-up
+	std::vector<ThreadState> threads_;
+	LayerProblems problems_;
+};
+
+} // namespace neuroperf::analyzer

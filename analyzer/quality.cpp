@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analyzer/quality.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace neuroperf::analyzer {
+namespace {
+
+using nlohmann::ordered_json;
+
+std::string text_of(const ordered_json &object, const char *key)
+{
+	const auto found = object.find(key);
+	return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+class Assessor {
+public:
+	explicit Assessor(const QualityInputs &inputs) : in_(inputs) {}
+
+	std::vector<QualityItem> run()
+	{
+		file_problems();
+		losses();
+		decoding_problems();
+		plan_items();
+		notes();
+		layer_problems();
+		symbol_problems();
+		absences();
+		overhead();
+		std::stable_sort(items_.begin(), items_.end(),
+				 [](const QualityItem &a, const QualityItem &b) { return a.severity > b.severity; });
+		return std::move(items_);
+	}
+
+private:
+	void add(Severity severity, std::string code, std::string text, std::string remedy = "", Cell value = {})
+	{
+		items_.push_back({severity, std::move(code), std::move(text), std::move(remedy), std::move(value)});
+	}
+
+	uint64_t stat(const std::string &name) const
+	{
+		const auto found = in_.analysis.recorder_stats.find(name);
+		return found != in_.analysis.recorder_stats.end() ? found->second : 0;
+	}
+	bool has_stat(const std::string &name) const { return in_.analysis.recorder_stats.contains(name); }
+	bool is_ours() const { return in_.private_section.is_object(); }
+
+	void file_problems()
+	{
+		for (const std::string &problem : in_.reader.problems())
+			add(problem.find("cut") != problem.npos ? Severity::data_loss : Severity::warning,
+			    "file_damaged", problem);
+		if (!in_.analysis.stream.problem.empty())
+			add(Severity::data_loss, "file_damaged",
+			    "reading stopped early: " + in_.analysis.stream.problem);
+		if (is_ours() && !has_stat("finished"))
+			add(Severity::data_loss, "not_finished",
+			    "the recording was not finished (the recorder was killed?): about its last second is "
+			    "missing",
+			    "end a recording with Ctrl-C or by ending the program");
+	}
+
+	void losses()
+	{
+		const Analysis &analysis = in_.analysis;
+		if (analysis.lost_in_process > 0)
+			add(Severity::data_loss, "lost_events",
+			    fmt::format("{} in-process events were lost (ring full {}, no free ring {}, malformed {}): "
+					"calls, times, "
+					"spikes and synaptic events are too low",
+					analysis.lost_in_process, stat("lost_ring_full"), stat("lost_without_ring"),
+					stat("malformed_events")),
+			    "leave the recorder a CPU, or emit fewer events", analysis.lost_in_process);
+		if (analysis.lost_samples > 0)
+			add(Severity::data_loss, "lost_samples",
+			    fmt::format("{} samples were lost", analysis.lost_samples), "sample less often (-F)",
+			    analysis.lost_samples);
+		if (stat("definitions_lost") > 0)
+			add(Severity::data_loss, "lost_definitions",
+			    fmt::format("{} layers have no name: more were defined than fit", stat("definitions_lost")),
+			    "define each layer once", stat("definitions_lost"));
+		if (stat("corrupt_rings") > 0)
+			add(Severity::data_loss, "corrupt_rings",
+			    fmt::format("the program overwrote memory shared with the recorder {} times; events are "
+					"missing",
+					stat("corrupt_rings")),
+			    "look for stray writes in the program", stat("corrupt_rings"));
+	}
+
+	void decoding_problems()
+	{
+		const StreamCounts &stream = in_.analysis.stream;
+		if (stream.late > 0)
+			add(Severity::warning, "late_events",
+			    fmt::format("records that came too late to be put into order: {}; figures around them may "
+					"be off",
+					stream.late),
+			    "", stream.late);
+		if (in_.analysis.damaged_records + stream.unknown_event > 0)
+			add(Severity::data_loss, "damaged_records",
+			    fmt::format("{} records could not be read",
+					in_.analysis.damaged_records + stream.unknown_event),
+			    "", in_.analysis.damaged_records + stream.unknown_event);
+		for (const auto &[type, count] : stream.skipped)
+			add(type == recording::kRecordCompressed ? Severity::data_loss : Severity::info,
+			    "skipped_records",
+			    fmt::format("{} records of type {} were skipped{}", count, type,
+					type == recording::kRecordCompressed ? ": compressed data is not read" : ""),
+			    type == recording::kRecordCompressed ? "record without -z" : "", count);
+	}
+
+	void plan_items()
+	{
+		if (!is_ours())
+			return;
+		const auto plan = in_.private_section.find("plan");
+		if (plan == in_.private_section.end() || !plan->is_array())
+			return;
+		for (const ordered_json &item : *plan)
+			if (item.is_object() && text_of(item, "state") != "ok")
+				add(Severity::notice, "not_opened",
+				    text_of(item, "what") + ": " + text_of(item, "detail"), text_of(item, "remedy"));
+	}
+
+	void notes()
+	{
+		for (const RecordedNote &note : in_.analysis.notes)
+			add(static_cast<Severity>(std::min(note.severity, 3u)), note.code, note.text, note.remedy);
+		if (const uint64_t status = stat("exit_status"); status > 128)
+			add(Severity::notice, "program_killed",
+			    fmt::format("the program was ended by signal {}", status - 128), "", status);
+		else if (status != 0)
+			add(Severity::notice, "program_failed", fmt::format("the program ended with status {}", status),
+			    "", status);
+	}
+
+	void layer_problems()
+	{
+		const LayerProblems &problems = in_.analysis.layers.problems();
+		if (problems.end_without_begin > 0)
+			add(Severity::warning, "end_without_begin",
+			    fmt::format("{} ends of layers had no begin on their thread and were left out",
+					problems.end_without_begin),
+			    "begin and end a layer on the same thread", problems.end_without_begin);
+		if (problems.begin_without_end > 0)
+			add(Severity::notice, "begin_without_end",
+			    fmt::format("{} calls of layers or inferences never ended and were left out",
+					problems.begin_without_end),
+			    "", problems.begin_without_end);
+		if (problems.bad_number > 0)
+			add(Severity::warning, "bad_layer_number",
+			    fmt::format("{} events named a layer that no program can have defined",
+					problems.bad_number),
+			    "", problems.bad_number);
+		if (in_.layers.unnamed > 0)
+			add(Severity::warning, "unnamed_layers",
+			    fmt::format("{} layers have events but no name", in_.layers.unnamed),
+			    "define layers while recording is on", static_cast<uint64_t>(in_.layers.unnamed));
+	}
+
+	void symbol_problems()
+	{
+		const NamedStacks &stacks = in_.stacks;
+		if (stacks.samples > 0 && stacks.without_name > 0) {
+			const double share =
+				static_cast<double>(stacks.without_name) / static_cast<double>(stacks.samples);
+			add(share > 0.05 ? Severity::warning : Severity::info, "without_symbol",
+			    fmt::format("{} of {} samples ({:.1f} %) fell in code without a symbol",
+					stacks.without_name, stacks.samples, 100 * share),
+			    share > 0.05 ? "install debug symbols, or do not strip the program" : "",
+			    stacks.without_name);
+		}
+		for (const auto &[module, problem] : in_.symbolizer.problems())
+			add(Severity::notice, "no_symbols", problem);
+	}
+
+	void absent(const char *code, std::size_t without, const char *what, const char *why)
+	{
+		if (without > 0)
+			add(Severity::info, code,
+			    fmt::format("{}: n/a for {} of {} layers ({})", what, without, in_.layers.layers, why), "",
+			    static_cast<uint64_t>(without));
+	}
+
+	void absences()
+	{
+		if (in_.layers.layers == 0) {
+			add(Severity::notice, "absent_layers", "no layers: the program told none while it was recorded",
+			    "add include/neuroperf/neuroperf.h to the program: np_layer_begin, np_layer_end, "
+			    "np_spikes");
+		} else {
+			absent("absent_spikes", in_.layers.without_spikes, "spikes", "the program told none");
+			absent("absent_synops", in_.layers.without_synops, "synaptic events", "the program told none");
+			absent("absent_macs", in_.layers.without_macs, "MACs", "not among the facts of the layer");
+			absent("absent_energy", in_.layers.without_energy, "energy",
+			       in_.has_energy_model ? "nothing told that the model has a constant for"
+						    : "no energy model");
+		}
+		if (in_.analysis.samples == 0)
+			add(Severity::notice, "absent_samples", "no samples: hot functions are not known",
+			    "the program was too short, slept, or could not be sampled");
+	}
+
+	void overhead()
+	{
+		if (!is_ours() || !has_stat("recorder_cpu_us"))
+			return;
+		const uint64_t span_ns = in_.analysis.stream.last_ns - in_.analysis.stream.first_ns;
+		const double cpu_ms = static_cast<double>(stat("recorder_cpu_us")) / 1e3;
+		add(Severity::info, "recorder_cpu",
+		    fmt::format(
+			    "the recorder itself used {:.0f} ms of CPU time ({:.1f} % of one CPU) and {} MiB of memory",
+			    cpu_ms, span_ns ? cpu_ms * 1e8 / static_cast<double>(span_ns) : 0.0,
+			    (stat("recorder_peak_memory_bytes") + (1 << 19)) >> 20),
+		    "", stat("recorder_cpu_us") * 1000);
+		if (text_of(in_.private_section, "clock") == "counter" && has_stat("clock_residual_ns") &&
+		    in_.layers.layers > 0)
+			add(Severity::info, "clock_residual",
+			    fmt::format("times of in-process events are converted from the CPU's counter; largest "
+					"error seen {} ns",
+					stat("clock_residual_ns")),
+			    "", stat("clock_residual_ns"));
+	}
+
+	const QualityInputs &in_;
+	std::vector<QualityItem> items_;
+};
+
+} // namespace
+
+std::vector<QualityItem> assess_quality(const QualityInputs &inputs)
+{
+	return Assessor(inputs).run();
+}
+
+} // namespace neuroperf::analyzer

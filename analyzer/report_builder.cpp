@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analyzer/report_builder.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <ctime>
+
+#include "analyzer/layer_tables.hpp"
+#include "analyzer/quality.hpp"
+#include "recording/private_section.hpp"
+
+namespace neuroperf::analyzer {
+namespace {
+
+using nlohmann::ordered_json;
+
+Metric text_metric(const char *key, const char *title)
+{
+	return {key, title, "", Better::neither, Provenance::measured, false, false};
+}
+
+Metric count_metric(const char *key, const char *title, const char *unit, Better better, Provenance provenance,
+		    bool deterministic)
+{
+	return {key, title, unit, better, provenance, true, deterministic};
+}
+
+template <typename T> T value_of(const ordered_json &object, const char *key, T otherwise)
+{
+	if (!object.is_object())
+		return otherwise;
+	const auto found = object.find(key);
+	if (found == object.end())
+		return otherwise;
+	if constexpr (std::is_same_v<T, std::string>)
+		return found->is_string() ? found->get<std::string>() : otherwise;
+	else
+		return found->is_number_unsigned() ? found->get<T>() : otherwise;
+}
+
+std::string joined(const ordered_json &words)
+{
+	std::string text;
+	if (words.is_array())
+		for (const ordered_json &word : words)
+			if (word.is_string())
+				text += (text.empty() ? "" : " ") + word.get<std::string>();
+	return text;
+}
+
+std::string program_name(const std::string &command)
+{
+	const std::string first = command.substr(0, command.find(' '));
+	return first.substr(first.rfind('/') + 1);
+}
+
+std::string recorded_command(const recording::PerfDataReader &reader, const ordered_json &section)
+{
+	if (section.is_object() && section.contains("command"))
+		return joined(section["command"]);
+	return joined(ordered_json(reader.command_line()));
+}
+
+std::string time_text(uint64_t realtime_ns)
+{
+	if (realtime_ns == 0)
+		return {};
+	const auto seconds = static_cast<std::time_t>(realtime_ns / 1'000'000'000);
+	std::tm parts{};
+	::gmtime_r(&seconds, &parts);
+	return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", parts);
+}
+
+Cell text_or_absent(const std::string &text)
+{
+	return text.empty() ? Cell() : Cell(text);
+}
+
+Summary make_meta(const recording::PerfDataReader &reader, const ordered_json &section, const Analysis &analysis,
+		  const ReportOptions &options)
+{
+	std::string sampling = value_of<std::string>(section, "sampling", "");
+	if (!section.is_object())
+		for (const recording::RecordedEvent &event : reader.events())
+			if (event.attr.type != PERF_TYPE_TRACEPOINT)
+				sampling += (sampling.empty() ? "" : ", ") + event.name;
+	Summary meta;
+	meta.push_back({text_metric("program", "program"), text_or_absent(recorded_command(reader, section))});
+	meta.push_back({text_metric("recording", "recording"), reader.path()});
+	meta.push_back({text_metric("recorded_by", "recorded by"),
+			text_or_absent(reader.text_feature(recording::kFeatureVersion))});
+	meta.push_back({text_metric("recorded_at", "recorded at"),
+			text_or_absent(time_text(value_of<uint64_t>(section, "started_realtime_ns", 0)))});
+	meta.push_back({text_metric("host", "host"), text_or_absent(reader.text_feature(recording::kFeatureHostname))});
+	meta.push_back(
+		{text_metric("kernel", "kernel"), text_or_absent(reader.text_feature(recording::kFeatureOsRelease))});
+	meta.push_back(
+		{text_metric("cpu", "CPU"), text_or_absent(reader.text_feature(recording::kFeatureCpuDescription))});
+	meta.push_back({text_metric("sampling", "sampling"), text_or_absent(sampling)});
+	const uint64_t frequency = value_of<uint64_t>(section, "frequency_hz", 0);
+	meta.push_back({count_metric("frequency_hz", "frequency", "1/s", Better::neither, Provenance::told, false),
+			frequency ? Cell(frequency) : Cell()});
+	meta.push_back({count_metric("duration_ns", "duration", "ns", Better::lower, Provenance::measured, false),
+			analysis.stream.last_ns - analysis.stream.first_ns});
+	if (options.energy) {
+		const EnergyModel &model = *options.energy;
+		meta.push_back({text_metric("energy_model", "energy model"), model.name});
+		meta.push_back({text_metric("energy_scope", "energy scope"),
+				fmt::format("{} ({}): {}", model.scope, model.title, model.method)});
+		meta.push_back({text_metric("energy_source", "energy source"), model.source});
+	}
+	meta.push_back(
+		{count_metric("option_skip_first", "skipped first", "count", Better::neither, Provenance::told, false),
+		 options.skip_first});
+	meta.push_back({text_metric("option_group", "grouped by"), text_or_absent(options.group)});
+	return meta;
+}
+
+template <typename T> Cell cell(const std::optional<T> &value)
+{
+	return value ? Cell(*value) : Cell();
+}
+
+Summary make_totals(const Analysis &analysis, const LayerTotals &layers)
+{
+	using enum Provenance;
+	return {
+		{count_metric("samples", "samples", "count", Better::neither, measured, false), analysis.samples},
+		{count_metric("layer_calls", "layer calls", "count", Better::lower, measured, true), layers.calls},
+		{count_metric("layer_self_ns", "time in layers", "ns", Better::lower, measured, false), layers.self_ns},
+		{count_metric("spikes", "spikes", "count", Better::lower, measured, true), cell(layers.spikes)},
+		{count_metric("synops", "syn. events", "count", Better::lower, measured, true), cell(layers.synops)},
+		{count_metric("macs", "MACs", "count", Better::lower, derived, true), cell(layers.macs)},
+		{count_metric("energy", "energy", "pJ", Better::lower, modelled, false), cell(layers.energy)},
+		{count_metric("lost", "lost", "count", Better::lower, measured, false),
+		 analysis.lost_samples + analysis.lost_in_process},
+	};
+}
+
+Table make_functions(const NamedStacks &stacks)
+{
+	using enum Provenance;
+	Table table{"functions",
+		    "Functions",
+		    {text_metric("symbol", "function"),
+		     text_metric("module", "module"),
+		     count_metric("self_samples", "self", "count", Better::lower, measured, false),
+		     count_metric("self_share", "self share", "share", Better::lower, derived, false),
+		     {"total_samples", "total", "count", Better::lower, measured, false, false},
+		     {"total_share", "total share", "share", Better::lower, derived, false, false}},
+		    {}};
+	const auto share = [&](uint64_t samples) {
+		return stacks.samples ? Cell(static_cast<double>(samples) / static_cast<double>(stacks.samples))
+				      : Cell();
+	};
+	for (const FunctionCounts &function : stacks.functions)
+		table.rows.push_back({function.symbol, function.module, function.self_samples,
+				      share(function.self_samples), function.total_samples,
+				      share(function.total_samples)});
+	return table;
+}
+
+Table make_threads(const Analysis &analysis)
+{
+	using enum Provenance;
+	Table table{"threads",
+		    "Threads",
+		    {text_metric("name", "name"),
+		     text_metric("process", "process"),
+		     {"pid", "pid", "", Better::neither, measured, false, false},
+		     {"tid", "tid", "", Better::neither, measured, false, false},
+		     count_metric("samples", "samples", "count", Better::neither, measured, false)},
+		    {}};
+	for (const Thread &thread : analysis.threads.threads()) {
+		const Process &process = analysis.threads.process(thread.process);
+		table.rows.push_back(
+			{thread.name, process.name, uint64_t{process.pid}, uint64_t{thread.tid}, thread.samples});
+	}
+	std::stable_sort(table.rows.begin(), table.rows.end(),
+			 [](const std::vector<Cell> &a, const std::vector<Cell> &b) {
+				 return std::get<uint64_t>(a[4]) > std::get<uint64_t>(b[4]);
+			 });
+	return table;
+}
+
+} // namespace
+
+Result<Report> make_report(const std::string &path, const ReportOptions &options)
+{
+	std::optional<std::regex> group;
+	try {
+		if (!options.group.empty())
+			group.emplace(options.group, std::regex::ECMAScript | std::regex::optimize);
+	} catch (const std::regex_error &error) {
+		return Error{ErrorCode::usage, fmt::format("--group: not a regular expression: {}", error.what()), 0,
+			     ""};
+	}
+	const auto reader = recording::PerfDataReader::open(path);
+	if (!reader.ok())
+		return reader.error();
+	Analysis analysis(options.skip_first);
+	analyze(*reader, &analysis);
+	const auto decoded = recording::decode_private_section(reader->private_section());
+	const ordered_json section = decoded.ok() ? *decoded : ordered_json();
+
+	Symbolizer::Options symbols;
+	symbols.kernel_text_address = analysis.kernel_text;
+	Symbolizer symbolizer(symbols);
+	const NamedStacks stacks = analysis.stacks.named(&symbolizer, program_name(recorded_command(*reader, section)));
+	const uint64_t events_ns = analysis.last_event_ns - analysis.first_event_ns;
+	LayerTables layers = make_layer_tables(analysis.layers, group ? &*group : nullptr,
+					       options.energy ? &*options.energy : nullptr, events_ns);
+	Report report;
+	report.meta = make_meta(*reader, section, analysis, options);
+	report.totals = make_totals(analysis, layers.totals);
+	report.quality = assess_quality(
+		{*reader, section, analysis, layers.totals, stacks, symbolizer, options.energy.has_value()});
+	report.tables.push_back(std::move(layers.layers));
+	if (!layers.warm_up.rows.empty())
+		report.tables.push_back(std::move(layers.warm_up));
+	report.tables.push_back(std::move(layers.inferences));
+	report.tables.push_back(make_functions(stacks));
+	report.tables.push_back(make_threads(analysis));
+	report.flame = stacks.flame;
+	return report;
+}
+
+} // namespace neuroperf::analyzer

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Turns an analysis into the Report: names, tables, totals, energy, and the quality of it all.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "analyzer/analysis.hpp"
+#include "analyzer/energy.hpp"
+#include "analyzer/report.hpp"
+#include "recording/reader.hpp"
+#include "recording/result.hpp"
+
+namespace neuroperf::analyzer {
+
+struct ReportOptions {
+	uint64_t skip_first = 0; // inferences (or calls of layers outside any) that count as warm-up
+	std::string group;       // regular expression; layers it matches are added up under what it captured
+	std::optional<EnergyModel> energy;
+};
+
+// Reads the recording and builds its report. Errors: the file cannot be read at all, or the expression is wrong.
+Result<Report> make_report(const std::string &path, const ReportOptions &options);
+
+} // namespace neuroperf::analyzer
