@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands: what the command line asked, and one function each that does it and returns the exit code.
+// Parsing is in viewer/cli.cpp; each function is in the file of its name.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "analyzer/energy.hpp"
+#include "collector/options.hpp"
+#include "viewer/render/terminal.hpp"
+
+namespace neuroperf::viewer {
+
+struct RecordCommand {
+	collector::RecordOptions options;
+	bool quiet = false, verbose = false, dry_run = false;
+};
+
+// Which recording, and how to look at it: report and export.
+struct ReportInput {
+	std::string path = "neuroperf.data";
+	uint64_t skip_first = 0;
+	std::string group;
+	std::string energy_model{analyzer::kDefaultEnergyModel};
+};
+
+struct ReportCommand {
+	ReportInput input;
+	bool json = false;
+	std::string output;
+	std::size_t top = 20;
+	ColourChoice colour = ColourChoice::automatic;
+	bool ascii = false;
+};
+
+struct ScriptCommand {
+	std::string path = "neuroperf.data";
+	bool mangled = false; // symbols as they are in the file
+};
+
+struct ExportCommand {
+	ReportInput input;
+	std::string format = "json"; // json, folded, svg
+	std::string output;
+};
+
+struct GateCommand {
+	std::string baseline, candidate;
+	std::size_t top = 20;
+	ColourChoice colour = ColourChoice::automatic;
+};
+
+int run_record(const RecordCommand &command);
+int run_report(const ReportCommand &command);
+int run_script(const ScriptCommand &command);
+int run_export(const ExportCommand &command);
+int run_gate(const GateCommand &command);
+
+} // namespace neuroperf::viewer
