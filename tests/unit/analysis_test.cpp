@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// Recordings with known contents, read to the numbers behind the report.
+#include "analyzer/analysis.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "analyzer/report_builder.hpp"
+#include "tests/support/recording_builder.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+namespace neuroperf::analyzer {
+namespace {
+
+using test::RecordingBuilder;
+using test::TemporaryFolder;
+
+class AnalysisTest : public testing::Test {
+protected:
+	void run(uint64_t skip_first = 0)
+	{
+		auto reader = recording::PerfDataReader::open(path_);
+		ASSERT_TRUE(reader.ok());
+		analysis_.emplace(skip_first);
+		analyze(*reader, &*analysis_);
+	}
+	const Definition &layer(DefinitionNumber number) { return analysis_->layers.definitions()[number]; }
+
+	TemporaryFolder folder_;
+	std::string path_ = folder_.file("a.data");
+	RecordingBuilder recording_{path_};
+	std::optional<Analysis> analysis_;
+};
+
+TEST_F(AnalysisTest, CountsOfAKnownRecordingAreExact)
+{
+	recording_.define_inference(2, "classify").define_layer(1, "hidden", "lif", {{}, 1, 16, 64, 128, 7, 0, 0});
+	for (uint64_t i = 0; i < 1000; i++) {
+		const uint64_t time = 1'000'000 + i * 1000;
+		recording_.inference_begin(7, 2, time, i).begin(7, 1, time + 100).spikes(7, 1, time + 200, 3);
+		recording_.synops(8, 1, time + 250, 30).end(7, 1, time + 600).inference_end(7, 2, time + 700, i);
+		if (i % 100 == 99)
+			recording_.round().commit();
+	}
+	recording_.finish();
+	run();
+	EXPECT_EQ(layer(1).name, "hidden");
+	EXPECT_EQ(layer(1).kind, "lif");
+	EXPECT_EQ(layer(1).neurons, 16u);
+	EXPECT_EQ(layer(1).parameters, 7u);
+	EXPECT_EQ(layer(1).steady.calls, 1000u);
+	EXPECT_EQ(layer(1).steady.total_ns, 500'000u);
+	EXPECT_EQ(layer(1).steady.spikes, 3000u);
+	EXPECT_EQ(layer(1).steady.synops, 30'000u);
+	EXPECT_EQ(layer(2).what, Definition::What::inference);
+	EXPECT_EQ(layer(2).steady.self_ns, 200'000u);
+	EXPECT_EQ(analysis_->recorder_stats.at("finished"), 1u);
+	EXPECT_EQ(analysis_->first_event_ns, 1'000'000u);
+	EXPECT_EQ(analysis_->stream.late, 0u);
+}
+
+TEST_F(AnalysisTest, ThreadsOfOneRoundStandOneBehindTheOther)
+{
+	for (uint32_t tid = 1; tid <= 4; tid++) // each thread's ring is drained as a whole
+		for (uint64_t i = 0; i < 100; i++)
+			recording_.begin(tid, tid, 1000 + i * 10).end(tid, tid, 1000 + i * 10 + 5);
+	recording_.finish();
+	run();
+	for (uint32_t tid = 1; tid <= 4; tid++)
+		EXPECT_EQ(layer(tid).steady.total_ns, 500u);
+	EXPECT_EQ(analysis_->layers.problems().begin_without_end, 0u);
+}
+
+TEST_F(AnalysisTest, LossesOfTheKernelAndOfTheRingsAreToldApart)
+{
+	recording_.lost(RecordingBuilder::kSamplingId, 3, 100);
+	recording_.lost(collector::own_event_id(recording::OwnEvent::layer_begin), 50, 100);
+	recording_.other(PERF_RECORD_LOST_SAMPLES, 0, std::string("\7\0\0\0\0\0\0\0", 8), 1, 1, 100);
+	recording_.finish();
+	run();
+	EXPECT_EQ(analysis_->lost_samples, 10u);
+	EXPECT_EQ(analysis_->lost_in_process, 50u);
+}
+
+TEST_F(AnalysisTest, SamplesFallIntoTheLayersOfTheirThread)
+{
+	recording_.comm(100, 100, 1, "app", true).define_layer(1, "conv");
+	recording_.begin(100, 1, 10).sample(100, 100, 20, 0x1000).end(100, 1, 30).sample(100, 100, 40, 0x1000);
+	recording_.sample(200, 200, 50, 0x1000).finish();
+	run();
+	EXPECT_EQ(analysis_->samples, 3u);
+	Symbolizer symbolizer({"", 0, true});
+	std::map<std::string, uint64_t> totals;
+	for (const FlameNode &node : analysis_->stacks.named(&symbolizer, "x").flame.nodes)
+		totals[node.name] += node.total;
+	EXPECT_EQ(totals["conv"], 1u);
+	EXPECT_EQ(totals["app"], 2u);
+}
+
+TEST_F(AnalysisTest, ExecEndsTheOpenCallsOfItsThread)
+{
+	recording_.begin(100, 1, 10).begin(101, 1, 10).comm(100, 100, 20, "next", true);
+	recording_.end(100, 1, 30).end(101, 1, 30).finish();
+	run();
+	EXPECT_EQ(layer(1).steady.calls, 1u);
+	EXPECT_EQ(analysis_->layers.problems().begin_without_end, 1u);
+	EXPECT_EQ(analysis_->layers.problems().end_without_begin, 1u);
+}
+
+TEST_F(AnalysisTest, RecordsTooShortForTheirTypeAreCounted)
+{
+	for (const uint32_t type :
+	     {PERF_RECORD_COMM, PERF_RECORD_FORK, PERF_RECORD_MMAP, PERF_RECORD_MMAP2, PERF_RECORD_LOST})
+		recording_.raw(recording::record_with_trailer(type, 0, "", 0, {}));
+	recording_.raw(
+		recording::record_with_trailer(PERF_RECORD_SAMPLE, 0, std::string("\7\0\0\0\0\0\0\0", 8), 0, {}));
+	recording_.finish();
+	run();
+	EXPECT_EQ(analysis_->damaged_records, 6u);
+}
+
+TEST_F(AnalysisTest, NotesAndStatisticsAreBounded)
+{
+	for (int i = 0; i < 5000; i++)
+		recording_.note(2, "code", "text").stat("stat " + std::to_string(i), 1);
+	recording_.finish();
+	run();
+	EXPECT_LE(analysis_->notes.size(), 200u);
+	EXPECT_LE(analysis_->recorder_stats.size(), 200u);
+}
+
+TEST_F(AnalysisTest, AStatisticIsWhatItWasLastEvenWhenThereAreMany)
+{
+	for (int i = 0; i < 200; i++)
+		recording_.stat("stat " + std::to_string(i), 1);
+	recording_.stat("stat 7", 9, 5).finish();
+	run();
+	EXPECT_EQ(analysis_->recorder_stats.at("stat 7"), 9u);
+}
+
+TEST_F(AnalysisTest, EventsOfNoKnownDefinitionAreStillCounted)
+{
+	recording_.begin(7, 0, 10).end(7, 0, 20).begin(7, UINT32_MAX, 30).spikes(7, 65536, 40, 1).finish();
+	run();
+	EXPECT_EQ(layer(0).steady.calls, 1u);
+	EXPECT_EQ(layer(65536).steady.spikes, 1u);
+	EXPECT_EQ(analysis_->layers.problems().bad_number, 1u);
+	EXPECT_TRUE(make_report(path_, {}).ok());
+}
+
+} // namespace
+} // namespace neuroperf::analyzer

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analyzer/layers.hpp"
+
+#include <gtest/gtest.h>
+
+namespace neuroperf::analyzer {
+namespace {
+
+constexpr auto kOne = static_cast<ThreadId>(0);
+constexpr auto kTwo = static_cast<ThreadId>(1);
+
+const CallStats &steady(const Layers &layers, DefinitionNumber number)
+{
+	return layers.definitions()[number].steady;
+}
+
+TEST(Layers, SelfTimeIsWithoutTheLayersInside)
+{
+	Layers layers(0);
+	layers.begin(kOne, 1, 100, false);
+	layers.begin(kOne, 2, 110, false);
+	layers.end(kOne, 2, 130);
+	layers.begin(kOne, 3, 140, false);
+	layers.end(kOne, 3, 145);
+	layers.end(kOne, 1, 200);
+	layers.finish();
+	EXPECT_EQ(steady(layers, 1).total_ns, 100u);
+	EXPECT_EQ(steady(layers, 1).self_ns, 75u);
+	EXPECT_EQ(steady(layers, 2).self_ns, 20u);
+	EXPECT_EQ(steady(layers, 3).calls, 1u);
+	EXPECT_EQ(layers.problems().begin_without_end, 0u);
+}
+
+TEST(Layers, RecursionCountsEachCallAndItsOwnTime)
+{
+	Layers layers(0);
+	layers.begin(kOne, 1, 0, false);
+	layers.begin(kOne, 1, 10, false);
+	layers.begin(kOne, 1, 20, false);
+	layers.end(kOne, 1, 30);
+	layers.end(kOne, 1, 50);
+	layers.end(kOne, 1, 100);
+	EXPECT_EQ(steady(layers, 1).calls, 3u);
+	EXPECT_EQ(steady(layers, 1).total_ns, 10u + 40 + 100);
+	EXPECT_EQ(steady(layers, 1).self_ns, 100u) << "self times of nested calls add up to the outermost";
+	EXPECT_EQ(steady(layers, 1).min_ns, 10u);
+	EXPECT_EQ(steady(layers, 1).max_ns, 100u);
+}
+
+TEST(Layers, AnInferenceInsideALayerHandsOnTheLayersInIt)
+{
+	Layers layers(0);
+	layers.begin(kOne, 1, 0, false);
+	layers.begin(kOne, 9, 10, true);
+	layers.begin(kOne, 2, 20, false);
+	layers.end(kOne, 2, 50);
+	layers.end(kOne, 9, 60);
+	layers.end(kOne, 1, 100);
+	EXPECT_EQ(steady(layers, 1).self_ns, 70u) << "the inference itself takes nothing away";
+	EXPECT_EQ(steady(layers, 9).total_ns, 50u);
+	EXPECT_EQ(steady(layers, 9).self_ns, 20u);
+}
+
+TEST(Layers, ThreadsDoNotMix)
+{
+	Layers layers(0);
+	layers.begin(kOne, 1, 0, false);
+	layers.begin(kTwo, 2, 5, false);
+	layers.end(kOne, 1, 10);
+	layers.end(kTwo, 2, 30);
+	layers.end(kTwo, 1, 40);
+	EXPECT_EQ(steady(layers, 1).self_ns, 10u);
+	EXPECT_EQ(steady(layers, 2).self_ns, 25u);
+	EXPECT_EQ(layers.problems().end_without_begin, 1u) << "the layer was open, but on another thread";
+}
+
+TEST(Layers, WhatDoesNotFitIsCountedNotGuessed)
+{
+	Layers layers(0);
+	layers.end(kOne, 1, 5);
+	layers.begin(kOne, 1, 10, false);
+	layers.begin(kOne, 2, 20, false); // its end is missing
+	layers.end(kOne, 1, 40);
+	layers.begin(kOne, 3, 50, false); // open at the end
+	layers.finish();
+	EXPECT_EQ(layers.problems().end_without_begin, 1u);
+	EXPECT_EQ(layers.problems().begin_without_end, 2u);
+	EXPECT_EQ(steady(layers, 1).self_ns, 30u);
+	EXPECT_EQ(steady(layers, 2).calls, 0u);
+	layers.begin(kOne, 70000, 60, false);
+	layers.end(kOne, UINT32_MAX, 60);
+	layers.add_spikes(kOne, UINT32_MAX, 1);
+	EXPECT_EQ(layers.problems().bad_number, 3u);
+}
+
+TEST(Layers, EndlessNestingIsBounded)
+{
+	Layers layers(0);
+	for (int i = 0; i < 100'000; i++)
+		layers.begin(kOne, 1, 1, false);
+	layers.finish();
+	EXPECT_EQ(layers.problems().begin_without_end, 100'000u);
+}
+
+TEST(Layers, TimeThatRunsBackwardsGivesZero)
+{
+	Layers layers(0);
+	layers.begin(kOne, 1, 100, false);
+	layers.begin(kOne, 2, 200, false);
+	layers.end(kOne, 2, 150);
+	layers.end(kOne, 1, 90);
+	EXPECT_EQ(steady(layers, 2).total_ns, 0u);
+	EXPECT_EQ(steady(layers, 1).total_ns, 0u);
+	EXPECT_EQ(steady(layers, 1).self_ns, 0u);
+}
+
+TEST(Layers, WarmUpIsTheFirstInferencesWithAllThatIsInThem)
+{
+	Layers layers(2);
+	for (uint64_t i = 0; i < 5; i++) {
+		layers.begin(kOne, 9, i * 100, true);
+		layers.begin(kOne, 1, i * 100 + 10, false);
+		layers.add_spikes(kOne, 1, 7);
+		layers.add_synops(kOne, 1, 3);
+		layers.end(kOne, 1, i * 100 + 20);
+		layers.end(kOne, 9, i * 100 + 50);
+	}
+	const Definition &layer = layers.definitions()[1];
+	EXPECT_EQ(layer.warm_up.calls, 2u);
+	EXPECT_EQ(layer.steady.calls, 3u);
+	EXPECT_EQ(layer.warm_up.spikes, 14u);
+	EXPECT_EQ(layer.steady.spikes, 21u);
+	EXPECT_EQ(layer.steady.synops, 9u);
+	EXPECT_EQ(layers.definitions()[9].warm_up.calls, 2u);
+}
+
+TEST(Layers, WarmUpOfLayersOutsideInferencesCountsTheirOwnCalls)
+{
+	Layers layers(1);
+	for (const DefinitionNumber number : {1u, 2u, 1u}) {
+		layers.begin(kOne, number, 0, false);
+		layers.end(kOne, number, 1);
+	}
+	EXPECT_EQ(layers.definitions()[1].warm_up.calls, 1u);
+	EXPECT_EQ(layers.definitions()[1].steady.calls, 1u);
+	EXPECT_EQ(layers.definitions()[2].warm_up.calls, 1u);
+}
+
+TEST(Layers, DefinitionsMayComeAfterTheEvents)
+{
+	Layers layers(0);
+	layers.begin(kOne, 1, 0, false);
+	layers.end(kOne, 1, 10);
+	layers.define(1, {Definition::What::layer, "hidden", "lif", 4, 0, 0, 0, {}, {}});
+	EXPECT_EQ(layers.definitions()[1].name, "hidden");
+	EXPECT_EQ(steady(layers, 1).calls, 1u);
+}
+
+TEST(Layers, OpenLayersAreListedOutermostFirstWithoutInferences)
+{
+	Layers layers(0);
+	std::vector<DefinitionNumber> open = {99};
+	layers.open_layers(static_cast<ThreadId>(5), &open);
+	EXPECT_TRUE(open.empty()) << "a thread without events";
+	layers.begin(kOne, 9, 0, true);
+	layers.begin(kOne, 1, 0, false);
+	layers.begin(kOne, 2, 0, false);
+	layers.open_layers(kOne, &open);
+	EXPECT_EQ(open, (std::vector<DefinitionNumber>{1, 2}));
+	layers.abandon(kOne);
+	layers.open_layers(kOne, &open);
+	EXPECT_TRUE(open.empty());
+	EXPECT_EQ(layers.problems().begin_without_end, 3u);
+}
+
+} // namespace
+} // namespace neuroperf::analyzer
