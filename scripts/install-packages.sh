@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what neuroperf needs on Debian 12. The one place that lists packages.
+#
+#   scripts/install-packages.sh [--print] GROUP...      GROUP: build, test, demo, lint, fuzz, bench
+#
+# Installs nothing, and asks for no password, when everything is there. --print only lists.
+set -euo pipefail
+
+packages_of() {
+	case $1 in
+	# cmake + generator, compiler, the libraries that the program links, the command line parser, man pages.
+	build) echo cmake ninja-build g++ pkg-config libelf-dev libfmt-dev nlohmann-json3-dev libcli11-dev scdoc ;;
+	# Test libraries; perf and xmllint as independent readers of what we write; man to look at the pages; python3 counts.
+	test) echo libgtest-dev libgmock-dev libvalijson-dev linux-perf libxml2-utils man-db python3 python3-jsonschema binutils ;;
+	demo) echo linux-perf ;;
+	lint) echo clang-format-14 git ;;
+	fuzz) echo clang-14 libclang-rt-14-dev ;;
+	bench) echo linux-perf lttng-tools liblttng-ust-dev uftrace python3 ;;
+	*) echo "install-packages.sh: unknown group $1 (build, test, demo, lint, fuzz, bench)" >&2 && exit 2 ;;
+	esac
+}
+
+print=no
+if [ "${1:-}" = --print ]; then
+	print=yes
+	shift
+fi
+[ $# -gt 0 ] || { sed -n '3,8s/^# \{0,1\}//p' "$0" && exit 2; }
+
+wanted=()
+for group in "$@"; do
+	read -r -a group_packages <<<"$(packages_of "$group")"
+	wanted+=("${group_packages[@]}")
+done
+
+if [ $print = yes ]; then
+	printf '%s\n' "${wanted[@]}" | sort -u
+	exit 0
+fi
+
+is_installed() {
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+missing=()
+for package in $(printf '%s\n' "${wanted[@]}" | sort -u); do
+	is_installed "$package" || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+	command -v sudo >/dev/null || {
+		echo "install-packages.sh: these packages are missing and there is no sudo: ${missing[*]}" >&2
+		exit 1
+	}
+	as_root=(sudo)
+fi
+echo "Installing: ${missing[*]}"
+"${as_root[@]}" apt-get update -qq </dev/null
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+	apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null

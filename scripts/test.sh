@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds and tests neuroperf on Debian 12; installs what is missing (root or sudo).
+#
+#   scripts/test.sh            unit and golden tests
+#   scripts/test.sh --all      every tier
+#   scripts/test.sh TIER...    unit golden package integration robustness lint asan fuzz
+#
+# Tests skip what the machine cannot do, and say so. NEUROPERF_REQUIRE=perf,root,... (or all) makes skips for such a
+# reason failures; with CI set it is what this script installs, and root if we are. FUZZ_SECONDS: time for each fuzzer
+# (20). Ends with "N passed, N failed, N skipped".
+set -uo pipefail
+{ # read as a whole before it runs: the script may be changed meanwhile (git pull)
+cd "$(dirname "$0")/.." || exit 1
+
+all_tiers=(lint unit golden package integration robustness asan fuzz)
+case ${1:-} in
+'') tiers=(unit golden) ;;
+--all) tiers=("${all_tiers[@]}") ;;
+-*) sed -n '3,11s/^# \{0,1\}//p' "$0" && exit 2 ;;
+*) tiers=("$@") ;;
+esac
+for tier in "${tiers[@]}"; do
+	[[ " ${all_tiers[*]} " == *" $tier "* ]] || { echo "test.sh: unknown tier $tier (${all_tiers[*]})" >&2 && exit 2; }
+done
+wants() { [[ " ${tiers[*]} " == *" $1 "* ]]; }
+
+if [ -n "${CI:-}" ] && [ -z "${NEUROPERF_REQUIRE:-}" ]; then
+	NEUROPERF_REQUIRE=perf,xmllint,man,scdoc,pkg-config
+	[ "$(id -u)" -ne 0 ] || NEUROPERF_REQUIRE+=,root
+fi
+export NEUROPERF_REQUIRE=${NEUROPERF_REQUIRE:-}
+export GTEST_COLOR=no
+jobs=$(nproc)
+results=build/test-results
+rm -rf $results
+mkdir -p $results
+
+# For the tally, "OUTCOME NAME": a check that is not a CTest test passed or failed; a whole step is broken.
+note() { echo "$1 $2" >>$results/steps.txt; }
+
+timed() { # HEADING COMMAND...
+	local heading=$1 begin=$SECONDS status
+	shift
+	printf '\n== %s\n' "$heading"
+	"$@"
+	status=$?
+	printf '== %s: %d s%s\n' "$heading" $((SECONDS - begin)) "$([ $status -eq 0 ] || echo ", FAILED")"
+	[ $status -eq 0 ] || note broken "$heading"
+	return $status
+}
+
+install_packages() {
+	local groups=(build test)
+	wants lint && groups+=(lint)
+	if wants fuzz; then groups+=(fuzz); fi
+	scripts/install-packages.sh "${groups[@]}"
+}
+
+build() { # PRESET [--target NAME...]
+	local preset=$1 options=()
+	shift
+	command -v ccache >/dev/null &&
+		options=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+	cmake --preset "$preset" "${options[@]}" >"build/configure-$preset.log" 2>&1 ||
+		{ cat "build/configure-$preset.log" && return 1; }
+	cmake --build --preset "$preset" -j "$jobs" "$@" >"build/build-$preset.log" 2>&1 ||
+		{ tail -n 60 "build/build-$preset.log" && return 1; }
+}
+
+run_tests() { # PRESET LABEL [CTEST OPTION...]
+	local preset=$1 label=$2
+	shift 2
+	ctest --test-dir "build/$preset" -L "^($label)\$" --no-tests=error --output-on-failure \
+		--output-junit "$PWD/$results/$preset-${label//|/-}.xml" \
+		--test-output-size-passed 10000000 --test-output-size-failed 10000000 "$@"
+}
+
+# The corpus is replayed by the unit tests too; here each fuzzer starts from it and searches on. New finds stay in build/.
+run_fuzzers() {
+	local name corpus failed=0
+	for name in "${fuzzers[@]}"; do
+		corpus=build/fuzz/corpus/$name
+		mkdir -p "$corpus"
+		if "build/fuzz/tests/fuzz/$name" -max_total_time="${FUZZ_SECONDS:-20}" -timeout=10 -rss_limit_mb=2048 \
+			-artifact_prefix="$results/$name-" "$corpus" "tests/fuzz/corpus/${name%_fuzz}" >"$results/$name.log" 2>&1; then
+			note passed "fuzz $name"
+			grep "^Done" "$results/$name.log" | sed "s/^/$name: /"
+		else
+			note failed "fuzz $name"
+			tail -n 40 "$results/$name.log"
+			failed=1
+		fi
+	done
+	return "$failed"
+}
+
+lint() {
+	local name failed=0
+	for name in format paths; do
+		if scripts/lint.sh "$name"; then note passed "lint $name"; else
+			note failed "lint $name"
+			failed=1
+		fi
+	done
+	return "$failed"
+}
+
+finish() {
+	printf '\n'
+	python3 scripts/tally.py $results
+	exit
+}
+
+timed "packages" install_packages || finish
+wants lint && timed "lint" lint
+if wants unit || wants golden || wants package || wants integration || wants robustness; then
+	timed "build dev" build dev || finish
+fi
+wants unit && timed "unit" run_tests dev unit -j "$jobs"
+wants golden && timed "golden" run_tests dev golden -j "$jobs"
+wants package && timed "package" run_tests dev package
+wants integration && timed "integration" run_tests dev integration
+wants robustness && timed "robustness" run_tests dev robustness
+if wants asan; then
+	# The tests that wait for the clock or the disk find nothing more under sanitizers.
+	timed "build asan" build asan && timed "asan: unit and robustness" run_tests asan 'unit|robustness' \
+		-E 'robustness\.(kill|full_disk|large_recording)'
+fi
+if wants fuzz; then
+	mapfile -t fuzzers < <(basename -s .cpp -a tests/fuzz/*_fuzz.cpp)
+	timed "build fuzz" build fuzz --target "${fuzzers[@]}" && timed "fuzz" run_fuzzers
+fi
+finish
+}
