@@ -38,6 +38,9 @@ int main(int argc, char **argv)
 	while (handler_events < enough && events < 3000000) {
 		np_spikes(in_main, 1);
 		events++;
+		/* Most signals must find the program outside of an event, page faults in the ring included. */
+		for (volatile int work = 0; work < 200; work = work + 1)
+			;
 	}
 	set_timer(0);
 	print_layer("main", getpid(), 0, events);
