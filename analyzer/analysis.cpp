@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analyzer/analysis.hpp"
 
+#include <fmt/format.h>
 #include <neuroperf/shared_memory.h>
 
 #include <algorithm>
 
+#include "analyzer/call_chain.hpp"
+#include "analyzer/sample_values.hpp"
+#include "analyzer/task_records.hpp"
+#include "recording/bytes.hpp"
+
 namespace neuroperf::analyzer {
 namespace {
 
-using recording::Cursor;
 using recording::OwnEvent;
 using recording::Sample;
 
@@ -18,40 +23,63 @@ constexpr std::size_t kMaxStats = 200;
 
 class Collector : public RecordVisitor {
 public:
-	Collector(const recording::PerfDataReader &reader, Analysis *analysis)
-		: reader_(reader), own_(reader), analysis_(*analysis)
+	Collector(const recording::PerfDataReader &reader, const SampleFilter &filter, Analysis *analysis)
+		: reader_(reader), filter_(filter), own_(reader), values_(reader), analysis_(*analysis)
 	{
+		analysis_.samples_of_event.resize(reader.events().size());
 	}
 
 	void visit(const OrderedRecord &record) override
 	{
+		if (!begun_ && record.time_ns != 0) {
+			begun_ = true;
+			window_ = filter_.window(record.time_ns);
+			analysis_.layers.set_window(window_);
+		}
 		if (record.type == PERF_RECORD_SAMPLE)
 			visit_sample(record);
 		else
 			visit_other(record);
 	}
 
+	uint64_t unknown_counters() const { return values_.unknown(); }
+
 private:
 	void visit_sample(const OrderedRecord &record)
 	{
-		const recording::RecordedEvent &event = reader_.events()[static_cast<std::size_t>(record.event)];
-		Sample sample;
-		if (!event.layout.parse_sample(record.bytes, &sample)) {
-			analysis_.damaged_records++;
-			return;
-		}
-		if (const auto kind = own_.kind(record.event)) {
-			visit_own(*kind, record.event, sample);
-			return;
-		}
-		if (event.attr.type == PERF_TYPE_TRACEPOINT) {
-			analysis_.foreign_events[event.name]++;
-			return;
-		}
+		const bool parsed = values_.each(record, [this](int event, const Sample &sample) {
+			analysis_.samples_of_event[static_cast<std::size_t>(event)]++;
+			if (const auto kind = own_.kind(event))
+				visit_own(*kind, event, sample);
+			else if (event == analysis_.counted_event)
+				count_sample(sample);
+		});
+		analysis_.damaged_records += parsed ? 0 : 1;
+	}
+
+	void count_sample(const Sample &sample)
+	{
 		const ThreadId thread = thread_of(sample.identity);
+		if (!window_.has(sample.identity.time_ns) || !filter_.has_thread(analysis_.threads, thread) ||
+		    !in_wanted_layer(thread))
+			return;
 		analysis_.samples++;
 		analysis_.threads.thread(thread).samples++;
-		analysis_.stacks.add(thread, sample);
+		frames_.clear();
+		append_call_chain(sample, &frames_);
+		if (frames_.empty())
+			frames_.push_back({sample.ip, side_of(sample), false});
+		analysis_.stacks.add(thread, frames_);
+	}
+
+	bool in_wanted_layer(ThreadId thread)
+	{
+		if (!filter_.by_layer())
+			return true;
+		analysis_.layers.open_layers(thread, &open_layers_);
+		return std::any_of(open_layers_.begin(), open_layers_.end(), [this](DefinitionNumber number) {
+			return filter_.has_layer(analysis_.layers.definitions()[number].name);
+		});
 	}
 
 	// Field numbers: the order of the fields in recording/event_formats.cpp.
@@ -62,6 +90,10 @@ private:
 		const auto text = [&](unsigned field) { return std::string(own_.text(event, field, payload)); };
 		const auto definition = [&] { return static_cast<DefinitionNumber>(number(0)); };
 		const uint64_t time_ns = sample.identity.time_ns;
+		if (!filter_.is_all() && tells_of_a_call(kind) &&
+		    (!filter_.has_thread(analysis_.threads, thread_of(sample.identity)) ||
+		     ((kind == OwnEvent::spikes || kind == OwnEvent::synops) && !window_.has(time_ns))))
+			return;
 		switch (kind) {
 		case OwnEvent::layer_begin:
 		case OwnEvent::inference_begin:
@@ -108,6 +140,13 @@ private:
 		}
 	}
 
+	static bool tells_of_a_call(OwnEvent kind)
+	{
+		return kind == OwnEvent::layer_begin || kind == OwnEvent::layer_end ||
+		       kind == OwnEvent::inference_begin || kind == OwnEvent::inference_end ||
+		       kind == OwnEvent::spikes || kind == OwnEvent::synops;
+	}
+
 	static Definition::What what(uint64_t number)
 	{
 		switch (number) {
@@ -124,6 +163,8 @@ private:
 
 	void note_time(uint64_t time_ns)
 	{
+		if (!window_.has(time_ns))
+			return;
 		if (analysis_.first_event_ns == 0)
 			analysis_.first_event_ns = time_ns;
 		analysis_.last_event_ns = std::max(analysis_.last_event_ns, time_ns);
@@ -142,86 +183,100 @@ private:
 
 	void visit_other(const OrderedRecord &record)
 	{
-		Cursor in(record.bytes.substr(recording::kRecordHeaderSize));
-		switch (record.type) {
-		case PERF_RECORD_COMM: {
-			const uint32_t pid = in.read<uint32_t>(), tid = in.read<uint32_t>();
-			const std::string_view name = in.read_text();
-			if (!in.ok())
-				break;
-			const bool exec = record.misc & PERF_RECORD_MISC_COMM_EXEC;
-			analysis_.threads.on_comm(pid, tid, name, exec);
-			if (exec)
-				analysis_.layers.abandon(analysis_.threads.thread(pid, tid));
+		switch (follow(record, &analysis_.threads)) {
+		case Followed::yes:
+			return after_task_record(record);
+		case Followed::damaged:
+			analysis_.damaged_records++;
 			return;
+		case Followed::not_about_tasks:
+			break;
 		}
-		case PERF_RECORD_FORK: {
-			const uint32_t pid = in.read<uint32_t>(), parent = in.read<uint32_t>(),
-				       tid = in.read<uint32_t>();
-			if (!in.ok())
-				break;
-			last_valid_ = false;
-			return analysis_.threads.on_fork(pid, parent, tid);
-		}
-		case PERF_RECORD_MMAP:
-		case PERF_RECORD_MMAP2:
-			if (!visit_mmap(record, in))
-				break;
-			return;
-		case PERF_RECORD_LOST: {
-			const uint64_t id = in.read<uint64_t>(), lost = in.read<uint64_t>();
-			if (!in.ok())
-				break;
-			const int event = reader_.event_of(id);
+		recording::Cursor in(record.bytes.substr(recording::kRecordHeaderSize));
+		if (record.type == PERF_RECORD_LOST) {
+			const int event = reader_.event_of(in.read<uint64_t>());
+			const uint64_t lost = in.read<uint64_t>();
 			const bool ours = event >= 0 && own_.kind(event);
 			(ours ? analysis_.lost_in_process : analysis_.lost_samples) += lost;
-			return;
-		}
-		case PERF_RECORD_LOST_SAMPLES:
+		} else if (record.type == PERF_RECORD_LOST_SAMPLES) {
 			analysis_.lost_samples += in.read<uint64_t>();
-			return;
-		default:
-			return; // EXIT, THROTTLE, SWITCH and the like say nothing the report needs
-		}
-		analysis_.damaged_records++;
+		} // EXIT, THROTTLE, SWITCH and the like say nothing the report needs
+		analysis_.damaged_records += in.ok() ? 0 : 1;
 	}
 
-	bool visit_mmap(const OrderedRecord &record, Cursor in)
+	void after_task_record(const OrderedRecord &record)
 	{
-		const uint32_t pid = in.read<uint32_t>();
-		in.read<uint32_t>();
-		const uint64_t start = in.read<uint64_t>(), length = in.read<uint64_t>(), offset = in.read<uint64_t>();
-		const bool executable = record.type == PERF_RECORD_MMAP2 ? (in.skip(24), in.read<uint32_t>() & 4) !=
-										   0 // prot, after device and inode
-									 : !(record.misc & PERF_RECORD_MISC_MMAP_DATA);
-		if (record.type == PERF_RECORD_MMAP2)
-			in.skip(4);
-		const std::string_view path = in.read_text();
-		if (!in.ok())
-			return false;
-		if ((record.misc & PERF_RECORD_MISC_CPUMODE_MASK) == PERF_RECORD_MISC_KERNEL) {
-			if (path == "[kernel.kallsyms]_text")
-				analysis_.kernel_text = offset;
-			return true;
-		}
-		return !executable || analysis_.threads.on_mmap(pid, start, length, offset, path);
+		last_valid_ = false;
+		CommRecord comm;
+		MapRecord map;
+		if (record.type == PERF_RECORD_COMM && parse_comm(record, &comm) && comm.exec)
+			analysis_.layers.abandon(analysis_.threads.thread(comm.pid, comm.tid));
+		else if ((record.type == PERF_RECORD_MMAP || record.type == PERF_RECORD_MMAP2) &&
+			 parse_map(record, &map) && map.kernel && map.mapping.path == "[kernel.kallsyms]_text")
+			analysis_.kernel_text = map.mapping.file_offset;
 	}
 
 	const recording::PerfDataReader &reader_;
+	const SampleFilter &filter_;
 	OwnEvents own_;
+	SampleValues values_;
 	Analysis &analysis_;
+	bool begun_ = false;
+	TimeWindow window_;
 	uint64_t last_key_ = 0;
 	bool last_valid_ = false;
 	ThreadId last_thread_{};
+	std::vector<Frame> frames_;                 // scratch
+	std::vector<DefinitionNumber> open_layers_; // scratch
 };
+
+bool samples_code(const recording::RecordedEvent &event)
+{
+	const bool is_dummy = event.attr.type == PERF_TYPE_SOFTWARE && (event.attr.config == PERF_COUNT_SW_DUMMY ||
+									event.attr.config == PERF_COUNT_SW_BPF_OUTPUT);
+	return event.attr.type != PERF_TYPE_TRACEPOINT && !is_dummy;
+}
+
+// The event to count: by name; else the first that samples code; else the first tracepoint that is not ours.
+Result<int> choose_event(const recording::PerfDataReader &reader, const std::string &wanted)
+{
+	const auto &events = reader.events();
+	const OwnEvents own(reader);
+	int sampling = -1, tracepoint = -1;
+	std::string names;
+	for (int i = static_cast<int>(events.size()); i-- > 0;) {
+		const recording::RecordedEvent &event = events[static_cast<std::size_t>(i)];
+		if (own.kind(i))
+			continue;
+		if (!wanted.empty() && (event.name == wanted || event.name.substr(0, event.name.find(':')) == wanted))
+			return i;
+		names = event.name + (names.empty() ? "" : ", ") + names;
+		if (samples_code(event))
+			sampling = i;
+		else if (event.attr.type == PERF_TYPE_TRACEPOINT)
+			tracepoint = i;
+	}
+	if (!wanted.empty())
+		return Error{ErrorCode::usage, fmt::format("--event: the recording has no event {}", wanted), 0,
+			     names.empty() ? "it has none that samples code" : "it has: " + names};
+	return sampling >= 0 ? sampling : tracepoint;
+}
 
 } // namespace
 
-void analyze(const recording::PerfDataReader &reader, Analysis *analysis)
+Status analyze(const recording::PerfDataReader &reader, const SampleFilter &filter, const std::string &event,
+	       const OrderOptions &order, Analysis *analysis)
 {
-	Collector collector(reader, analysis);
-	analysis->stream = visit_in_time_order(reader, &collector);
+	const Result<int> counted = choose_event(reader, event);
+	if (!counted.ok())
+		return counted.error();
+	analysis->counted_event = *counted;
+	take_build_ids(reader, &analysis->threads);
+	Collector collector(reader, filter, analysis);
+	analysis->stream = visit_in_time_order(reader, &collector, order);
+	analysis->unknown_counters = collector.unknown_counters();
 	analysis->layers.finish();
+	return Done{};
 }
 
 } // namespace neuroperf::analyzer

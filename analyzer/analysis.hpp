@@ -10,6 +10,7 @@
 
 #include "analyzer/layers.hpp"
 #include "analyzer/own_events.hpp"
+#include "analyzer/sample_filter.hpp"
 #include "analyzer/stacks.hpp"
 #include "analyzer/threads.hpp"
 #include "analyzer/time_order.hpp"
@@ -33,16 +34,20 @@ struct Analysis {
 	StreamCounts stream;
 	std::map<std::string, uint64_t> recorder_stats; // the last value of each
 	std::vector<RecordedNote> notes;
-	std::map<std::string, uint64_t> foreign_events; // samples of events that are not ours and not sampling, by name
-	uint64_t samples = 0;
+	std::vector<uint64_t> samples_of_event;         // by index in the recording; all of them, whatever the filter
+	int counted_event = -1;                         // whose samples stacks, threads and `samples` are; -1: none
+	uint64_t samples = 0;                           // of the counted event, inside the filter
 	uint64_t lost_samples = 0;                      // lost by the kernel
 	uint64_t lost_in_process = 0;                   // of our own events
 	uint64_t damaged_records = 0;                   // could not be parsed
+	uint64_t unknown_counters = 0;                  // of groups, that the header does not describe
 	uint64_t kernel_text = 0;                       // address of _text, from the kernel's MMAP record
 	uint64_t first_event_ns = 0, last_event_ns = 0; // of in-process events
 };
 
-// Fills `analysis` from the recording.
-void analyze(const recording::PerfDataReader &reader, Analysis *analysis);
+// Fills `analysis` from the recording. `event`: name of the event to count; empty: the first that samples code.
+// Error: usage, there is no such event.
+Status analyze(const recording::PerfDataReader &reader, const SampleFilter &filter, const std::string &event,
+	       const OrderOptions &order, Analysis *analysis);
 
 } // namespace neuroperf::analyzer

@@ -196,8 +196,8 @@ private:
 
 } // namespace
 
-LayerTables make_layer_tables(const Layers &layers, const std::regex *group, const EnergyModel *energy,
-			      uint64_t duration_ns)
+LayerTables make_layer_tables(const Layers &layers, const std::regex *group, const SampleFilter *filter,
+			      const EnergyModel *energy, uint64_t duration_ns)
 {
 	RowSet steady, warm_up, inferences;
 	const auto &definitions = layers.definitions();
@@ -207,6 +207,8 @@ LayerTables make_layer_tables(const Layers &layers, const std::regex *group, con
 			inferences.add(definition.name, definition.kind, definition, definition.steady, false);
 			continue;
 		}
+		if (filter && !filter->has_layer(definition.name))
+			continue;
 		const bool unnamed = definition.what != Definition::What::layer;
 		const std::string name =
 			unnamed ? fmt::format("[layer {}, not defined]", number) : grouped_name(definition.name, group);

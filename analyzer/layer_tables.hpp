@@ -8,6 +8,7 @@
 #include "analyzer/energy.hpp"
 #include "analyzer/layers.hpp"
 #include "analyzer/report.hpp"
+#include "analyzer/sample_filter.hpp"
 
 namespace neuroperf::analyzer {
 
@@ -27,8 +28,8 @@ struct LayerTables {
 	LayerTotals totals;
 };
 
-// `group` may be null. `duration_ns`: from the first to the last in-process event, for rates.
-LayerTables make_layer_tables(const Layers &layers, const std::regex *group, const EnergyModel *energy,
-			      uint64_t duration_ns);
+// `group` and `filter` may be null. `duration_ns`: from the first to the last in-process event, for rates.
+LayerTables make_layer_tables(const Layers &layers, const std::regex *group, const SampleFilter *filter,
+			      const EnergyModel *energy, uint64_t duration_ns);
 
 } // namespace neuroperf::analyzer

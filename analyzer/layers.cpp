@@ -108,7 +108,8 @@ void Layers::end(ThreadId id, DefinitionNumber number, uint64_t time_ns)
 	stack.pop_back();
 	const uint64_t duration_ns = time_ns > call.begin_ns ? time_ns - call.begin_ns : 0;
 	const uint64_t self_ns = duration_ns > call.children_ns ? duration_ns - call.children_ns : 0;
-	(call.warm_up ? known->warm_up : known->steady).add_call(duration_ns, self_ns);
+	if (window_.has(call.begin_ns) && window_.has(time_ns))
+		(call.warm_up ? known->warm_up : known->steady).add_call(duration_ns, self_ns);
 	// Only layers take time away from the calls around them; an inference hands on what the layers in it took.
 	if (!stack.empty())
 		stack.back().children_ns += call.inference ? call.children_ns : duration_ns;

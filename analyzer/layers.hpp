@@ -47,10 +47,18 @@ struct LayerProblems {
 	uint64_t bad_number = 0; // numbers no program can have been given
 };
 
+struct TimeWindow {
+	uint64_t from_ns = 0, to_ns = UINT64_MAX; // both included
+	bool has(uint64_t time_ns) const { return time_ns >= from_ns && time_ns <= to_ns; }
+};
+
 class Layers {
 public:
 	// The first `skip` inferences of each kind (and calls of layers outside any inference) count as warm-up.
 	explicit Layers(uint64_t skip) : skip_(skip) {}
+
+	// Only calls that begin and end inside count.
+	void set_window(const TimeWindow &window) { window_ = window; }
 
 	void define(DefinitionNumber number, Definition facts);
 	void begin(ThreadId thread, DefinitionNumber number, uint64_t time_ns, bool inference);
@@ -83,6 +91,7 @@ private:
 	bool is_warm_up(const ThreadState &thread, DefinitionNumber number, bool inference);
 
 	uint64_t skip_;
+	TimeWindow window_;
 	std::vector<Definition> definitions_;
 	std::vector<uint64_t> begun_; // per number: begins that may count as warm-up
 	std::vector<ThreadState> threads_;

@@ -16,6 +16,23 @@ std::string text_of(const ordered_json &object, const char *key)
 	return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
+std::string type_name(uint32_t type)
+{
+	switch (type) {
+	case PERF_RECORD_AUX:
+	case recording::kRecordAuxTraceInfo:
+	case recording::kRecordAuxTrace:
+	case recording::kRecordAuxTraceError:
+	case PERF_RECORD_ITRACE_START:
+	case PERF_RECORD_AUX_OUTPUT_HW_ID:
+		return fmt::format("hardware traces (type {})", type);
+	case kOtherTypes:
+		return "other types";
+	default:
+		return fmt::format("type {}", type);
+	}
+}
+
 class Assessor {
 public:
 	explicit Assessor(const QualityInputs &inputs) : in_(inputs) {}
@@ -106,12 +123,19 @@ private:
 			    fmt::format("{} records could not be read",
 					in_.analysis.damaged_records + stream.unknown_event),
 			    "", in_.analysis.damaged_records + stream.unknown_event);
+		if (in_.analysis.unknown_counters > 0)
+			add(Severity::warning, "unknown_counters",
+			    fmt::format("{} readings of counters that the recording does not describe were left out",
+					in_.analysis.unknown_counters),
+			    "", in_.analysis.unknown_counters);
 		for (const auto &[type, count] : stream.skipped)
-			add(type == recording::kRecordCompressed ? Severity::data_loss : Severity::info,
-			    "skipped_records",
-			    fmt::format("{} records of type {} were skipped{}", count, type,
-					type == recording::kRecordCompressed ? ": compressed data is not read" : ""),
-			    type == recording::kRecordCompressed ? "record without -z" : "", count);
+			add(Severity::info, "skipped_records",
+			    fmt::format("{} records of {} were skipped", count, type_name(type)), "", count);
+		if (stream.hardware_trace_bytes > 0)
+			add(Severity::notice, "hardware_trace",
+			    fmt::format("{} bytes of hardware trace (AUX) are in the file and are not read",
+					stream.hardware_trace_bytes),
+			    "", stream.hardware_trace_bytes);
 	}
 
 	void plan_items()

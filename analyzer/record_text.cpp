@@ -3,7 +3,11 @@
 
 #include <fmt/format.h>
 
+#include "analyzer/call_chain.hpp"
+#include "analyzer/sample_values.hpp"
+#include "analyzer/task_records.hpp"
 #include "analyzer/threads.hpp"
+#include "recording/bytes.hpp"
 
 namespace neuroperf::analyzer {
 namespace {
@@ -31,8 +35,9 @@ class Printer : public RecordVisitor {
 public:
 	Printer(const recording::PerfDataReader &reader, bool demangle,
 		const std::function<bool(std::string_view)> &print)
-		: reader_(reader), print_(print), symbolizer_({"/proc/kallsyms", 0, demangle})
+		: reader_(reader), print_(print), values_(reader), symbolizer_(options_of(demangle))
 	{
+		take_build_ids(reader, &threads_);
 	}
 
 	void visit(const OrderedRecord &record) override
@@ -42,38 +47,45 @@ public:
 			sample(record);
 		else
 			other(record);
-		line_ += '\n';
 		if (wanted_)
 			wanted_ = print_(line_);
 	}
 
 private:
-	void head(const RecordIdentity &who, bool known, std::string_view what)
+	static Symbolizer::Options options_of(bool demangle)
 	{
-		if (!known)
-			line_ = fmt::format("- - {}", what);
-		else
-			line_ = fmt::format("{}.{:09} {}/{} {}", who.time_ns / 1'000'000'000,
-					    who.time_ns % 1'000'000'000, static_cast<int32_t>(who.pid),
-					    static_cast<int32_t>(who.tid), what);
+		Symbolizer::Options options;
+		options.demangle = demangle;
+		return options;
+	}
+
+	void head(const RecordIdentity &who, std::string_view what)
+	{
+		line_ += fmt::format("{}.{:09} {}/{} {}", who.time_ns / 1'000'000'000, who.time_ns % 1'000'000'000,
+				     static_cast<int32_t>(who.pid), static_cast<int32_t>(who.tid), what);
 	}
 
 	void sample(const OrderedRecord &record)
 	{
-		const recording::RecordedEvent &event = reader_.events()[static_cast<std::size_t>(record.event)];
-		Sample sample;
-		if (!event.layout.parse_sample(record.bytes, &sample)) {
-			line_ = fmt::format("- - damaged sample of {}", event.name);
-			return;
-		}
-		head(sample.identity, true, event.name);
+		const bool parsed = values_.each(record, [this](int event, const Sample &sample) {
+			one_sample(reader_.events()[static_cast<std::size_t>(event)], sample);
+		});
+		if (!parsed)
+			line_ = fmt::format("- - damaged sample of {}\n",
+					    reader_.events()[static_cast<std::size_t>(record.event)].name);
+	}
+
+	void one_sample(const recording::RecordedEvent &event, const Sample &sample)
+	{
+		head(sample.identity, event.name);
 		if (sample.has_cpu)
 			line_ += fmt::format(" cpu={}", sample.identity.cpu);
 		const auto format = reader_.formats().find(static_cast<uint32_t>(event.attr.config));
 		if (event.attr.type == PERF_TYPE_TRACEPOINT && format != reader_.formats().end())
 			fields(format->second, sample.raw);
-		else
+		if (event.attr.sample_type & PERF_SAMPLE_IP)
 			code(sample);
+		line_ += '\n';
 	}
 
 	void fields(const recording::EventFormat &format, std::string_view payload)
@@ -93,76 +105,123 @@ private:
 	void code(const Sample &sample)
 	{
 		const ThreadId thread = threads_.thread(sample.identity.pid, sample.identity.tid);
-		bool kernel = (sample.misc & PERF_RECORD_MISC_CPUMODE_MASK) == PERF_RECORD_MISC_KERNEL;
+		const ProcessId process = threads_.thread(thread).process;
 		line_ += fmt::format(" period={} ip={:#x} ", sample.period, sample.ip);
-		place(threads_.thread(thread).process, sample.ip, kernel, 0);
-		bool first = true; // the innermost entry is the ip itself
-		for (uint64_t i = 0; i < sample.callchain_length; i++) {
-			const auto address = recording::load<uint64_t>(sample.callchain + i * 8);
-			if (address >= PERF_CONTEXT_MAX) {
-				kernel = address == PERF_CONTEXT_KERNEL;
-				continue;
-			}
-			if (!first) {
-				line_ += " < ";
-				place(threads_.thread(thread).process, address, kernel, 1);
-			}
-			first = false;
+		frames_.clear();
+		append_call_chain(sample, &frames_);
+		if (frames_.empty())
+			frames_.push_back({sample.ip, side_of(sample), false});
+		for (std::size_t i = 0; i < frames_.size(); i++) {
+			line_ += i > 0 ? " < " : "";
+			place(process, frames_[i]);
 		}
 	}
 
-	// `back`: 1 for a return address, whose call stands before it.
-	void place(ProcessId process, uint64_t address, bool kernel, uint64_t back)
+	// Offsets are those of the frame's address; the name is that of the code in front of a return address.
+	void place(ProcessId process, const Frame &frame)
 	{
-		Symbolizer::Name name;
-		if (kernel) {
-			line_ += "[kernel] ";
-			name = symbolizer_.resolve_kernel(address - back);
-		} else if (const Place place = threads_.place(process, address - back); place.known) {
-			const std::string &module = threads_.module(place.module);
-			line_ += fmt::format("{}+{:#x} ", quoted(module), place.offset + back);
-			name = symbolizer_.resolve_user(module, place.offset);
-		} else {
-			line_ += "[unknown] ";
+		const uint64_t back = frame.is_return && frame.address > 0 ? 1 : 0;
+		const Place place = threads_.place(process, frame.address - back, frame.side);
+		if (!place.known) {
+			line_ += fmt::format("[unknown]+{:#x} [unknown]", frame.address);
+			return;
 		}
+		const Module &module = threads_.module(place.module);
+		line_ += fmt::format("{}+{:#x} ", quoted(module.file.path), place.offset + back);
+		const Symbolizer::Name name = module.only_symbol.empty()
+						      ? symbolizer_.name(file_of(place.module), place.offset)
+						      : Symbolizer::Name{module.only_symbol, 0};
 		if (name.text.empty())
 			line_ += "[unknown]";
 		else
 			line_ += fmt::format("{}+{:#x}", name.text, name.offset + back);
 	}
 
+	Symbolizer::FileId file_of(ModuleId module)
+	{
+		while (files_.size() <= static_cast<std::size_t>(module))
+			files_.push_back(symbolizer_.add(threads_.module(static_cast<ModuleId>(files_.size())).file));
+		return files_[static_cast<std::size_t>(module)];
+	}
+
 	void other(const OrderedRecord &record)
 	{
 		RecordIdentity who;
-		const bool known = reader_.events().front().layout.parse_trailer(record.bytes, &who);
+		const bool known = reader_.layout_of_other(record.bytes).parse_trailer(record.bytes, &who);
+		if (known)
+			head(who, name_of(record.type));
+		else
+			line_ += fmt::format("- - {}", name_of(record.type));
+		if (follow(record, &threads_) == Followed::damaged)
+			line_ += " damaged";
+		else
+			describe(record);
+		line_ += '\n';
+	}
+
+	static std::string_view name_of(uint32_t type)
+	{
+		switch (type) {
+		case PERF_RECORD_COMM:
+			return "comm";
+		case PERF_RECORD_FORK:
+			return "fork";
+		case PERF_RECORD_EXIT:
+			return "exit";
+		case PERF_RECORD_MMAP:
+			return "mmap";
+		case PERF_RECORD_MMAP2:
+			return "mmap2";
+		case PERF_RECORD_LOST:
+			return "lost";
+		case PERF_RECORD_LOST_SAMPLES:
+			return "lost_samples";
+		case PERF_RECORD_THROTTLE:
+			return "throttle";
+		case PERF_RECORD_UNTHROTTLE:
+			return "unthrottle";
+		case PERF_RECORD_SWITCH:
+		case PERF_RECORD_SWITCH_CPU_WIDE:
+			return "switch";
+		case PERF_RECORD_NAMESPACES:
+			return "namespaces";
+		case PERF_RECORD_KSYMBOL:
+			return "kernel_symbol";
+		case PERF_RECORD_BPF_EVENT:
+			return "bpf_program";
+		case PERF_RECORD_CGROUP:
+			return "cgroup";
+		default:
+			return "record";
+		}
+	}
+
+	void describe(const OrderedRecord &record)
+	{
 		Cursor in(record.bytes.substr(recording::kRecordHeaderSize));
 		switch (record.type) {
 		case PERF_RECORD_COMM: {
-			head(who, known, "comm");
-			const uint32_t pid = in.read<uint32_t>(), tid = in.read<uint32_t>();
-			const std::string_view name = in.read_text();
-			const bool exec = record.misc & PERF_RECORD_MISC_COMM_EXEC;
-			threads_.on_comm(pid, tid, name, exec);
-			line_ += fmt::format(" pid={} tid={} name={}{}", pid, tid, quoted(name), exec ? " exec" : "");
+			CommRecord comm;
+			if (parse_comm(record, &comm))
+				line_ += fmt::format(" pid={} tid={} name={}{}", comm.pid, comm.tid, quoted(comm.name),
+						     comm.exec ? " exec" : "");
 			break;
 		}
 		case PERF_RECORD_FORK:
 		case PERF_RECORD_EXIT: {
-			head(who, known, record.type == PERF_RECORD_FORK ? "fork" : "exit");
 			const uint32_t pid = in.read<uint32_t>(), parent = in.read<uint32_t>(),
 				       tid = in.read<uint32_t>();
-			if (record.type == PERF_RECORD_FORK)
-				threads_.on_fork(pid, parent, tid);
 			line_ += fmt::format(" pid={} tid={} parent={}", pid, tid, parent);
 			break;
 		}
 		case PERF_RECORD_MMAP:
-		case PERF_RECORD_MMAP2:
-			head(who, known, record.type == PERF_RECORD_MMAP ? "mmap" : "mmap2");
-			mapping(record, in);
+		case PERF_RECORD_MMAP2: {
+			MapRecord map;
+			if (parse_map(record, &map))
+				mapping(map);
 			break;
+		}
 		case PERF_RECORD_LOST: {
-			head(who, known, "lost");
 			const uint64_t id = in.read<uint64_t>(), lost = in.read<uint64_t>();
 			const int event = reader_.event_of(id);
 			line_ += fmt::format(" event={} count={}",
@@ -170,35 +229,54 @@ private:
 					     lost);
 			break;
 		}
+		case PERF_RECORD_LOST_SAMPLES:
+			line_ += fmt::format(" count={}", in.read<uint64_t>());
+			break;
+		case PERF_RECORD_SWITCH:
+		case PERF_RECORD_SWITCH_CPU_WIDE:
+			line_ += record.misc & PERF_RECORD_MISC_SWITCH_OUT ? " out" : " in";
+			if (record.misc & PERF_RECORD_MISC_SWITCH_OUT &&
+			    record.misc & PERF_RECORD_MISC_SWITCH_OUT_PREEMPT)
+				line_ += " preempted";
+			break;
+		case PERF_RECORD_KSYMBOL: {
+			const uint64_t address = in.read<uint64_t>();
+			const uint32_t length = in.read<uint32_t>();
+			in.skip(4);
+			line_ += fmt::format(" start={:#x} length={:#x} name={}", address, length,
+					     quoted(in.read_text()));
+			break;
+		}
+		case PERF_RECORD_CGROUP: {
+			const uint64_t id = in.read<uint64_t>();
+			line_ += fmt::format(" id={} path={}", id, quoted(in.read_text()));
+			break;
+		}
 		default:
-			head(who, known, fmt::format("record type={} size={}", record.type, record.bytes.size()));
+			line_ += fmt::format(" type={} size={}", record.type, record.bytes.size());
 		}
 	}
 
-	void mapping(const OrderedRecord &record, Cursor in)
+	void mapping(const MapRecord &map)
 	{
-		const uint32_t pid = in.read<uint32_t>();
-		in.skip(4);
-		const uint64_t start = in.read<uint64_t>(), length = in.read<uint64_t>(), offset = in.read<uint64_t>();
-		uint32_t protection = record.misc & PERF_RECORD_MISC_MMAP_DATA ? 0 : 4;
-		if (record.type == PERF_RECORD_MMAP2) {
-			in.skip(24); // device, inode and generation, or build id
-			protection = in.read<uint32_t>();
-			in.skip(4);
-		}
-		const std::string_view path = in.read_text();
-		const bool kernel = (record.misc & PERF_RECORD_MISC_CPUMODE_MASK) == PERF_RECORD_MISC_KERNEL;
-		if (in.ok() && !kernel && (protection & 4))
-			threads_.on_mmap(pid, start, length, offset, path);
+		const NewMapping &mapping = map.mapping;
 		line_ += fmt::format(" pid={} start={:#x} length={:#x} offset={:#x} executable={} file={}",
-				     static_cast<int32_t>(pid), start, length, offset, (protection & 4) ? 1 : 0,
-				     quoted(path));
+				     static_cast<int32_t>(mapping.pid), mapping.start, mapping.length,
+				     mapping.file_offset, map.executable ? 1 : 0, quoted(mapping.path));
+		if (!mapping.build_id.empty()) {
+			line_ += " build_id=";
+			for (const char byte : mapping.build_id)
+				line_ += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+		}
 	}
 
 	const recording::PerfDataReader &reader_;
 	const std::function<bool(std::string_view)> &print_;
+	SampleValues values_;
 	Symbolizer symbolizer_;
 	Threads threads_;
+	std::vector<Symbolizer::FileId> files_; // by module
+	std::vector<Frame> frames_;             // scratch
 	std::string line_;
 	bool wanted_ = true;
 };

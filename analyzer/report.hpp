@@ -94,14 +94,22 @@ std::string_view to_string(FrameKind kind);
 struct FlameNode {
 	uint32_t parent = 0; // index; the root is its own parent
 	FrameKind kind = FrameKind::root;
-	std::string name;   // unescaped, may hold any byte
+	uint32_t name = 0;  // index into Flame::names
 	uint64_t self = 0;  // samples that ended here
 	uint64_t total = 0; // samples here and below
 };
 
 struct Flame {
 	std::string metric = "samples";
+	std::vector<std::string> names; // unescaped, may hold any byte
 	std::vector<FlameNode> nodes;
+
+	const std::string &name(const FlameNode &node) const { return names[node.name]; }
+	void add(uint32_t parent, FrameKind kind, std::string name, uint64_t self, uint64_t total)
+	{
+		nodes.push_back({parent, kind, static_cast<uint32_t>(names.size()), self, total});
+		names.push_back(std::move(name));
+	}
 };
 
 struct Report {

@@ -4,10 +4,13 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
+#include <regex>
 
 #include "analyzer/layer_tables.hpp"
 #include "analyzer/quality.hpp"
+#include "analyzer/stack_tables.hpp"
 #include "recording/private_section.hpp"
 
 namespace neuroperf::analyzer {
@@ -138,26 +141,23 @@ Summary make_totals(const Analysis &analysis, const LayerTotals &layers)
 	};
 }
 
-Table make_functions(const NamedStacks &stacks)
+// Every event of the recording that is not our own.
+Table make_events(const recording::PerfDataReader &reader, const Analysis &analysis)
 {
 	using enum Provenance;
-	Table table{"functions",
-		    "Functions",
-		    {text_metric("symbol", "function"),
-		     text_metric("module", "module"),
-		     count_metric("self_samples", "self", "count", Better::lower, measured, false),
-		     count_metric("self_share", "self share", "share", Better::lower, derived, false),
-		     {"total_samples", "total", "count", Better::lower, measured, false, false},
-		     {"total_share", "total share", "share", Better::lower, derived, false, false}},
+	Table table{"events",
+		    "Events",
+		    {text_metric("event", "event"), text_metric("use", "use"),
+		     count_metric("samples", "samples", "count", Better::neither, measured, false)},
 		    {}};
-	const auto share = [&](uint64_t samples) {
-		return stacks.samples ? Cell(static_cast<double>(samples) / static_cast<double>(stacks.samples))
-				      : Cell();
-	};
-	for (const FunctionCounts &function : stacks.functions)
-		table.rows.push_back({function.symbol, function.module, function.self_samples,
-				      share(function.self_samples), function.total_samples,
-				      share(function.total_samples)});
+	const OwnEvents own(reader);
+	for (std::size_t i = 0; i < reader.events().size(); i++) {
+		if (own.kind(static_cast<int>(i)))
+			continue;
+		const bool counted = analysis.counted_event == static_cast<int>(i);
+		table.rows.push_back(
+			{reader.events()[i].name, counted ? "functions" : "-", analysis.samples_of_event[i]});
+	}
 	return table;
 }
 
@@ -184,33 +184,117 @@ Table make_threads(const Analysis &analysis)
 	return table;
 }
 
+// Numbers as numbers, text as text, absent ones last.
+std::pair<double, std::string> sort_value(const Cell &cell)
+{
+	if (const auto *number = std::get_if<uint64_t>(&cell))
+		return {static_cast<double>(*number), ""};
+	if (const auto *number = std::get_if<double>(&cell))
+		return {*number, ""};
+	if (const auto *energy = std::get_if<EnergyEstimate>(&cell))
+		return {energy->pj, ""};
+	if (const auto *text = std::get_if<std::string>(&cell))
+		return {0, *text};
+	return {-1, ""};
+}
+
+// What --sort says: keys to group by, or a column.
+Result<std::vector<GroupKey>> group_keys(const std::string &sort)
+{
+	std::vector<GroupKey> keys;
+	std::string_view left = sort;
+	while (!left.empty()) {
+		const auto comma = std::min(left.find(','), left.size());
+		GroupKey key;
+		if (!parse_group_key(left.substr(0, comma), &key)) {
+			if (keys.empty() && comma == left.size())
+				return keys; // a column, if any table has it
+			return Error{ErrorCode::usage, fmt::format("--sort: no such key: {}", left.substr(0, comma)), 0,
+				     "keys: process (comm), thread (tid), module (dso), function (sym), layer; or one "
+				     "column"};
+		}
+		keys.push_back(key);
+		left.remove_prefix(std::min(comma + 1, left.size()));
+	}
+	return keys;
+}
+
+// Orders the tables that have the column (by key or title); false if none has it.
+bool order_by(const std::string &wanted, std::vector<Table> *tables)
+{
+	bool found = false;
+	for (Table &table : *tables) {
+		for (std::size_t i = 0; i < table.columns.size(); i++) {
+			if (table.columns[i].key != wanted && table.columns[i].title != wanted)
+				continue;
+			found = true;
+			const bool text = table.columns[i].unit.empty();
+			std::stable_sort(table.rows.begin(), table.rows.end(),
+					 [&](const std::vector<Cell> &a, const std::vector<Cell> &b) {
+						 return text ? sort_value(a[i]) < sort_value(b[i])
+							     : sort_value(a[i]) > sort_value(b[i]);
+					 });
+			break;
+		}
+	}
+	return found;
+}
+
+std::optional<std::regex> regex_of(const std::string &text)
+{
+	if (text.empty())
+		return std::nullopt;
+	return std::regex(text, std::regex::ECMAScript | std::regex::optimize);
+}
+
+Symbolizer::Options symbol_options(const Analysis &analysis, const ReportOptions &options)
+{
+	Symbolizer::Options symbols;
+	symbols.kernel_text_address = analysis.kernel_text;
+	symbols.inline_frames = options.inline_frames;
+	symbols.lines = options.lines;
+	symbols.debuginfod = options.debuginfod;
+	symbols.root = options.symbol_root;
+	return symbols;
+}
+
 } // namespace
 
 Result<Report> make_report(const std::string &path, const ReportOptions &options)
 {
 	std::optional<std::regex> group;
 	try {
-		if (!options.group.empty())
-			group.emplace(options.group, std::regex::ECMAScript | std::regex::optimize);
+		group = regex_of(options.group);
 	} catch (const std::regex_error &error) {
 		return Error{ErrorCode::usage, fmt::format("--group: not a regular expression: {}", error.what()), 0,
 			     ""};
 	}
+	const auto filter = SampleFilter::make(options.filter);
+	if (!filter.ok())
+		return filter.error();
+	const auto keys = group_keys(options.sort);
+	if (!keys.ok())
+		return keys.error();
 	const auto reader = recording::PerfDataReader::open(path);
 	if (!reader.ok())
 		return reader.error();
 	Analysis analysis(options.skip_first);
-	analyze(*reader, &analysis);
+	const bool by_thread = std::find(keys->begin(), keys->end(), GroupKey::thread) != keys->end();
+	analysis.stacks.set_options({by_thread, options.inline_frames, options.lines});
+	OrderOptions order;
+	if (options.progress)
+		order.progress = [&](uint64_t done) { options.progress(done, reader->file_size()); };
+	if (const Status done = analyze(*reader, *filter, options.filter.event, order, &analysis); !done.ok())
+		return done.error();
 	const auto decoded = recording::decode_private_section(reader->private_section());
 	const ordered_json section = decoded.ok() ? *decoded : ordered_json();
 
-	Symbolizer::Options symbols;
-	symbols.kernel_text_address = analysis.kernel_text;
-	Symbolizer symbolizer(symbols);
+	Symbolizer symbolizer(symbol_options(analysis, options));
 	const NamedStacks stacks = analysis.stacks.named(&symbolizer, program_name(recorded_command(*reader, section)));
 	const uint64_t events_ns = analysis.last_event_ns - analysis.first_event_ns;
-	LayerTables layers = make_layer_tables(analysis.layers, group ? &*group : nullptr,
-					       options.energy ? &*options.energy : nullptr, events_ns);
+	LayerTables layers =
+		make_layer_tables(analysis.layers, group ? &*group : nullptr, filter->by_layer() ? &*filter : nullptr,
+				  options.energy ? &*options.energy : nullptr, events_ns);
 	Report report;
 	report.meta = make_meta(*reader, section, analysis, options);
 	report.totals = make_totals(analysis, layers.totals);
@@ -219,10 +303,25 @@ Result<Report> make_report(const std::string &path, const ReportOptions &options
 	report.tables.push_back(std::move(layers.layers));
 	if (!layers.warm_up.rows.empty())
 		report.tables.push_back(std::move(layers.warm_up));
-	report.tables.push_back(std::move(layers.inferences));
+	if (!layers.inferences.rows.empty())
+		report.tables.push_back(std::move(layers.inferences));
+	if (!keys->empty())
+		report.tables.push_back(make_groups(stacks, *keys));
+	if (!options.callers.empty())
+		report.tables.push_back(make_callers(stacks, options.callers));
 	report.tables.push_back(make_functions(stacks));
+	if (Table by_layer = make_layer_functions(stacks); !by_layer.rows.empty())
+		report.tables.push_back(std::move(by_layer));
 	report.tables.push_back(make_threads(analysis));
-	report.flame = stacks.flame;
+	if (Table events = make_events(*reader, analysis); events.rows.size() > 1)
+		report.tables.push_back(std::move(events));
+	if (!options.sort.empty() && keys->empty() && !order_by(options.sort, &report.tables))
+		return Error{
+			ErrorCode::usage, fmt::format("--sort: no such key or column: {}", options.sort), 0,
+			"keys: process (comm), thread (tid), module (dso), function (sym), layer; columns: as in the "
+			"tables' headings or in JSON"};
+	if (options.flame)
+		report.flame = make_flame(stacks);
 	return report;
 }
 

@@ -58,6 +58,14 @@ private:
 // if it is not mangled, or would become unreasonably long.
 std::string demangle(const std::string &name);
 
+// A mapped file (or generated code), as the recording knows it.
+struct CodeFile {
+	std::string path;     // as in the MMAP record
+	std::string build_id; // raw bytes as recorded; empty: not known
+	uint32_t pid = 0;     // of a process that mapped it; 0: none
+	bool kernel = false;  // the kernel or one of its modules; offsets are then absolute kernel addresses
+};
+
 class Symbolizer {
 public:
 	struct Options {
@@ -65,7 +73,29 @@ public:
 		uint64_t kernel_text_address =
 			0; // address of _text when recorded (0 = unknown): another kernel is not trusted
 		bool demangle = true;
+		bool inline_frames = false;
+		bool lines = false;
+		bool debuginfod = false;
+		std::string build_id_cache{};
+		std::string root{};
+		std::string debug_root = "/usr/lib/debug";
 	};
+	using FileId = uint32_t;
+	struct InlineFrame {
+		std::string_view name;
+		std::string_view file;
+		uint32_t line = 0;
+	};
+	struct Line {
+		std::string_view file;
+		uint32_t number = 0;
+	};
+	FileId add(CodeFile file)
+	{
+		files_.push_back(std::move(file));
+		return static_cast<FileId>(files_.size() - 1);
+	}
+
 	explicit Symbolizer(Options options);
 	~Symbolizer();
 	Symbolizer(const Symbolizer &) = delete;
@@ -76,6 +106,12 @@ public:
 		uint64_t offset = 0;   // distance from the symbol's start
 	};
 	// `module` is the path from the MMAP record; "[vdso]" is known, "[heap]", "//anon" and the like have no names.
+	Name name(FileId id, uint64_t offset)
+	{
+		return files_[id].kernel ? resolve_kernel(offset) : resolve_user(files_[id].path, offset);
+	}
+	void inlined(FileId, uint64_t, std::vector<InlineFrame> *frames) { frames->clear(); }
+	Line line(FileId, uint64_t) { return {}; }
 	Name resolve_user(const std::string &module, uint64_t file_offset);
 	Name resolve_kernel(uint64_t address);
 
@@ -89,6 +125,7 @@ private:
 	Name name_of(Module &module, uint64_t address);
 
 	Options options_;
+	std::vector<CodeFile> files_;
 	std::map<std::string, std::unique_ptr<Module>> modules_;
 	std::map<std::string, std::string> problems_;
 };

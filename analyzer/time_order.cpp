@@ -20,6 +20,8 @@ struct Pending {
 	bool has_time;
 };
 
+constexpr uint64_t kProgressStep = 8 << 20;
+
 bool earlier(const Pending &a, const Pending &b)
 {
 	return a.order_ns < b.order_ns;
@@ -85,10 +87,37 @@ private:
 	std::vector<std::size_t> runs_; // where a run begins, without the first
 };
 
+bool is_hardware_trace(uint32_t type)
+{
+	return type == PERF_RECORD_AUX || type == PERF_RECORD_ITRACE_START || type == PERF_RECORD_AUX_OUTPUT_HW_ID;
+}
+
+// Records of perf's own that the reader has taken in before, or that say nothing a report needs.
+bool is_read_elsewhere(uint32_t type)
+{
+	switch (type) {
+	case recording::kRecordAttr:
+	case recording::kRecordEventType:
+	case recording::kRecordTracingData:
+	case recording::kRecordBuildId:
+	case recording::kRecordIdIndex:
+	case recording::kRecordThreadMap:
+	case recording::kRecordCpuMap:
+	case recording::kRecordStatConfig:
+	case recording::kRecordEventUpdate:
+	case recording::kRecordTimeConv: // for hardware traces: everything else has perf's time already
+	case recording::kRecordFeature:
+	case recording::kRecordFinishedInit:
+		return true;
+	default:
+		return false;
+	}
+}
+
 class Orderer {
 public:
-	Orderer(const recording::PerfDataReader &reader, RecordVisitor *visitor, OrderLimits limits)
-		: reader_(reader), visitor_(visitor), limits_(limits), stream_(reader.records())
+	Orderer(const recording::PerfDataReader &reader, RecordVisitor *visitor, const OrderOptions &options)
+		: reader_(reader), visitor_(visitor), options_(options), stream_(reader.records())
 	{
 	}
 
@@ -99,13 +128,18 @@ public:
 		while ((next = stream_.next(&view)) == RecordStream::Next::record) {
 			counts_.records++;
 			take(view);
-			if (queue_.size() > limits_.records ||
-			    (stream_.pinned_bytes() > limits_.bytes && queue_.size() > 1))
+			if (options_.progress && stream_.position() >= told_ + kProgressStep) {
+				told_ = stream_.position();
+				options_.progress(told_);
+			}
+			if (queue_.size() > options_.records ||
+			    (stream_.pinned_bytes() > options_.bytes && queue_.size() > 1))
 				pass_on_until(queue_.middle_ns());
 		}
 		if (next == RecordStream::Next::damaged)
 			counts_.problem = stream_.problem();
 		pass_on_until(UINT64_MAX);
+		counts_.hardware_trace_bytes = stream_.hardware_trace_bytes();
 		return std::move(counts_);
 	}
 
@@ -122,9 +156,9 @@ private:
 				return add(view, event, layout.time_of_sample(view.bytes));
 			}
 			counts_.unknown_event++;
-		} else if (view.type < recording::kRecordAttr) {
-			return add(view, -1, reader_.events().front().layout.time_of_other(view.bytes));
-		} else if (view.type != recording::kRecordEventType) {
+		} else if (view.type < recording::kRecordAttr && !is_hardware_trace(view.type)) {
+			return add(view, -1, reader_.layout_of_other(view.bytes).time_of_other(view.bytes));
+		} else if (!is_read_elsewhere(view.type)) {
 			// Types beyond a few are counted together: a made-up file may hold any number of them.
 			const bool is_known =
 				counts_.skipped.size() < kMaxSkippedTypes || counts_.skipped.contains(view.type);
@@ -161,9 +195,10 @@ private:
 
 	const recording::PerfDataReader &reader_;
 	RecordVisitor *visitor_;
-	OrderLimits limits_;
+	const OrderOptions &options_;
 	RecordStream stream_;
 	Queue queue_;
+	uint64_t told_ = 0;              // position of which progress told last
 	uint64_t passed_on_ns_ = 0;      // newest time passed on
 	uint64_t newest_ns_ = 0;         // newest time read
 	uint64_t previous_round_ns_ = 0; // newest time of the rounds before the current one
@@ -172,9 +207,10 @@ private:
 
 } // namespace
 
-StreamCounts visit_in_time_order(const recording::PerfDataReader &reader, RecordVisitor *visitor, OrderLimits limits)
+StreamCounts visit_in_time_order(const recording::PerfDataReader &reader, RecordVisitor *visitor,
+				 const OrderOptions &options)
 {
-	return Orderer(reader, visitor, limits).run();
+	return Orderer(reader, visitor, options).run();
 }
 
 } // namespace neuroperf::analyzer

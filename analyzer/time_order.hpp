@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -39,15 +40,17 @@ struct StreamCounts {
 	uint64_t unknown_event = 0;           // samples of an event that the header does not describe; not passed on
 	std::map<uint32_t, uint64_t> skipped; // record types that are not passed on, and how many
 	uint64_t first_ns = 0, last_ns = 0;   // of the records that have a time
+	uint64_t hardware_trace_bytes = 0;    // payloads of AUX records, not read
 	std::string problem;                  // why reading stopped before the end; empty: it did not
 };
 
-struct OrderLimits {
-	std::size_t records = 2'000'000;
+struct OrderOptions {
+	std::size_t records = 2'000'000; // most that wait for their turn
 	std::size_t bytes = 96u << 20;
+	std::function<void(uint64_t bytes_read)> progress{}; // called now and then
 };
 
 StreamCounts visit_in_time_order(const recording::PerfDataReader &reader, RecordVisitor *visitor,
-				 OrderLimits limits = {});
+				 const OrderOptions &options = {});
 
 } // namespace neuroperf::analyzer

@@ -56,13 +56,28 @@ enum Feature : unsigned {
 	kFeatureLimit = 256,
 };
 
+// Records of user space. What perf calls "synthesized" has the types of the kernel's records instead.
 enum UserRecord : uint32_t {
 	kRecordAttr = 64,
-	kRecordEventType = 65, // deprecated and skipped by every reader: covers old feature tables and late contents
-	kRecordTracingData = 66,
+	kRecordEventType = 65,   // deprecated and skipped by every reader: covers old feature tables and late contents
+	kRecordTracingData = 66, // its payload stands behind it
 	kRecordBuildId = 67,
 	kRecordFinishedRound = 68,
+	kRecordIdIndex = 69,
+	kRecordAuxTraceInfo = 70,
+	kRecordAuxTrace = 71, // its payload stands behind it
+	kRecordAuxTraceError = 72,
+	kRecordThreadMap = 73,
+	kRecordCpuMap = 74,
+	kRecordStatConfig = 75,
+	kRecordStat = 76,
+	kRecordStatRound = 77,
+	kRecordEventUpdate = 78,
+	kRecordTimeConv = 79,
+	kRecordFeature = 80,
 	kRecordCompressed = 81,
+	kRecordFinishedInit = 82,
+	kRecordCompressed2 = 83,
 };
 
 } // namespace neuroperf::recording

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opens a perf.data file: header, events, features, and the stream of records in file order.
+// Opens a perf.data file: header, events, features, and the stream of records in file order. Streams (perf record -o -)
+// are read as well, from a file or from a pipe, which is copied into a temporary file first.
 //
 // The file is hostile input: every offset and size is checked against the file, what is damaged is left out and told in
 // problems(), and memory use does not depend on what the file claims. A file cut anywhere is read up to the cut; when
@@ -9,12 +10,13 @@
 #include <linux/perf_event.h>
 
 #include <map>
-#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "recording/record_stream.hpp"
 #include "recording/result.hpp"
 #include "recording/sample_layout.hpp"
 #include "recording/tracing_data.hpp"
@@ -28,53 +30,17 @@ struct RecordedEvent {
 	SampleLayout layout;
 };
 
-// One record of the data section. `bytes` stays valid while its block is pinned.
-struct RecordView {
-	std::string_view bytes; // header included
-	uint32_t type = 0;
+// One entry of the build-id section: the ids of the files that samples fell into.
+struct RecordedBuildId {
+	uint32_t pid = 0; // UINT32_MAX: the kernel, or any process
 	uint16_t misc = 0;
-	uint32_t block = 0; // handle for RecordStream::release
-};
-
-// Reads the data section front to back in blocks. A record stays in memory until it is released, so that records can be
-// put into time order without copying them.
-class RecordStream {
-public:
-	RecordStream(int fd, uint64_t begin, uint64_t end) : fd_(fd), at_(begin), end_(end) {}
-
-	enum class Next { record, end, damaged };
-	// damaged: the rest cannot be parsed (a record smaller than its header, or cut); problem() says so.
-	Next next(RecordView *record);
-	// The record is no longer needed. Every record returned must be released once.
-	void release(uint32_t block);
-
-	const std::string &problem() const { return problem_; }
-	uint64_t position() const { return at_; } // bytes of the file read so far
-	std::size_t pinned_bytes() const { return pinned_blocks_ * kBlockSize; }
-
-	static constexpr std::size_t kBlockSize = 1 << 20;
-
-private:
-	struct Block {
-		std::unique_ptr<char[]> data;
-		std::size_t begin = 0, end = 0; // unread bytes
-		uint32_t pins = 0;
-	};
-	bool refill();
-	uint32_t free_block();
-
-	int fd_;
-	uint64_t at_, end_;
-	std::vector<Block> blocks_;
-	std::vector<uint32_t> free_;
-	uint32_t current_ = UINT32_MAX;
-	std::size_t pinned_blocks_ = 0;
-	std::string problem_;
+	std::string build_id; // raw bytes
+	std::string path;
 };
 
 class PerfDataReader {
 public:
-	static Result<PerfDataReader> open(const std::string &path);
+	static Result<PerfDataReader> open(const std::string &path); // "-": standard input
 
 	const std::string &path() const { return path_; }
 	uint64_t file_size() const { return file_size_; }
@@ -83,9 +49,12 @@ public:
 	int event_of(uint64_t id) const;
 	// Index of the event that a sample record belongs to, or -1.
 	int event_of_sample(std::string_view record) const;
+	// How the trailer of another record is laid out.
+	const SampleLayout &layout_of_other(std::string_view record) const;
 	const std::map<uint32_t, EventFormat> &formats() const { return formats_; } // by id
 	std::string text_feature(unsigned feature) const; // hostname, version ...; empty if absent
 	std::vector<std::string> command_line() const;
+	std::vector<RecordedBuildId> build_ids() const;
 	std::string_view private_section() const { return private_section_; }
 	// What is wrong with the file, one sentence each.
 	const std::vector<std::string> &problems() const { return problems_; }
@@ -94,14 +63,20 @@ public:
 
 private:
 	PerfDataReader() = default;
+	Status open_file(const std::string &path);
 	Status read_header();
+	Status read_stream_events();
 	Status read_events();
+	void add_event(const perf_event_attr &attr, std::span<const uint64_t> ids, std::string name);
+	void find_where_ids_stand();
 	std::size_t feature_count() const;
 	bool take_feature_table(std::string_view table);
 	void find_older_table();
 	void read_features();
+	std::string feature(unsigned number, std::size_t limit) const; // content; empty if absent
 	std::string read_section(const FileSection &section, std::size_t limit) const;
 	void read_event_names();
+	void read_formats();
 
 	UniqueFd fd_;
 	std::string path_;
@@ -109,8 +84,11 @@ private:
 	FileHeader header_;
 	std::vector<RecordedEvent> events_;
 	std::unordered_map<uint64_t, int> event_by_id_;
-	bool all_have_identifier_ = false;
+	std::size_t ids_read_ = 0;
+	std::size_t id_in_sample_ = 0, id_from_end_ = 0; // where all events have it; 0: they do not
+	bool is_stream_ = false;
 	std::map<unsigned, FileSection> sections_;
+	std::map<unsigned, std::string> stream_features_;
 	std::map<uint32_t, EventFormat> formats_;
 	std::string private_section_;
 	std::vector<std::string> problems_;

@@ -3,25 +3,38 @@
 
 namespace neuroperf::recording {
 
-SampleLayout::SampleLayout(uint64_t sample_type, uint64_t read_format, bool sample_id_all)
-	: sample_type_(sample_type), read_format_(read_format)
+Sample::CounterValue Sample::count(uint64_t index) const
 {
-	if (sample_type & PERF_SAMPLE_TIME) {
-		time_in_sample_ = kRecordHeaderSize;
-		for (const uint64_t before : {PERF_SAMPLE_IDENTIFIER, PERF_SAMPLE_IP, PERF_SAMPLE_TID})
-			if (sample_type & before)
-				time_in_sample_ += 8;
+	const char *const at = counts + index * count_stride_;
+	return {load<uint64_t>(at), count_id_ != 0 ? load<uint64_t>(at + count_id_) : 0};
+}
+
+SampleLayout::SampleLayout(const perf_event_attr &attr)
+	: sample_type_(attr.sample_type), read_format_(attr.read_format), branch_sample_type_(attr.branch_sample_type),
+	  user_register_count_(static_cast<unsigned>(__builtin_popcountll(attr.sample_regs_user)))
+{
+	std::size_t at = kRecordHeaderSize;
+	for (const uint64_t field : {PERF_SAMPLE_IDENTIFIER, PERF_SAMPLE_IP, PERF_SAMPLE_TID, PERF_SAMPLE_TIME,
+				     PERF_SAMPLE_ADDR, PERF_SAMPLE_ID}) {
+		if (!(sample_type_ & field))
+			continue;
+		if (field == PERF_SAMPLE_TIME)
+			time_in_sample_ = at;
+		if (field == PERF_SAMPLE_IDENTIFIER || (field == PERF_SAMPLE_ID && id_in_sample_ == 0))
+			id_in_sample_ = at;
+		at += 8;
 	}
-	if (!sample_id_all)
+	if (!attr.sample_id_all)
 		return;
-	// From the end: IDENTIFIER, CPU, STREAM_ID, ID, TIME, TID.
 	for (const uint64_t field : {PERF_SAMPLE_IDENTIFIER, PERF_SAMPLE_CPU, PERF_SAMPLE_STREAM_ID, PERF_SAMPLE_ID,
 				     PERF_SAMPLE_TIME, PERF_SAMPLE_TID}) {
-		if (!(sample_type & field))
+		if (!(sample_type_ & field))
 			continue;
 		trailer_size_ += 8;
 		if (field == PERF_SAMPLE_TIME)
 			time_from_end_ = trailer_size_;
+		if (field == PERF_SAMPLE_IDENTIFIER || (field == PERF_SAMPLE_ID && id_from_end_ == 0))
+			id_from_end_ = trailer_size_;
 	}
 }
 
@@ -39,22 +52,62 @@ uint64_t SampleLayout::time_of_other(std::string_view record) const
 	return load<uint64_t>(record.data() + record.size() - time_from_end_);
 }
 
-bool SampleLayout::skip_read_values(Cursor *in) const
+bool SampleLayout::parse_counts(Cursor *in, Sample *sample) const
 {
-	uint64_t values = 1;
-	if (read_format_ & PERF_FORMAT_GROUP)
-		values = in->read<uint64_t>();
-	uint64_t each = 8;
+	const bool group = read_format_ & PERF_FORMAT_GROUP;
+	uint64_t values = group ? in->read<uint64_t>() : 1;
+	std::size_t each = 8;
 	for (const uint64_t extra : {PERF_FORMAT_ID, PERF_FORMAT_LOST})
 		if (read_format_ & extra)
 			each += 8;
+	std::size_t times = 0;
 	for (const uint64_t time : {PERF_FORMAT_TOTAL_TIME_ENABLED, PERF_FORMAT_TOTAL_TIME_RUNNING})
 		if (read_format_ & time)
-			in->skip(8);
+			times += 8;
 	if (values > kMaxRecordSize / 8)
 		return false;
-	in->skip(values * each);
+	if (group) // the times of the group, then value and id of each; alone: value, times, id
+		in->skip(times);
+	else
+		each += times;
+	sample->counts = in->read_bytes(values * each).data();
+	if (!in->ok())
+		return false;
+	sample->count_length = values;
+	sample->count_stride_ = each;
+	sample->count_id_ = !(read_format_ & PERF_FORMAT_ID) ? 0 : group ? 8 : 8 + times;
+	return true;
+}
+
+bool SampleLayout::skip_branches(Cursor *in) const
+{
+	const uint64_t branches = in->read<uint64_t>();
+	if (branch_sample_type_ & PERF_SAMPLE_BRANCH_HW_INDEX)
+		in->skip(8);
+	if (branches > in->left() / sizeof(perf_branch_entry))
+		return false;
+	in->skip(branches * sizeof(perf_branch_entry));
+	constexpr uint64_t kBranchCounters = 1 << 19; // PERF_SAMPLE_BRANCH_COUNTERS, Linux 6.8
+	if (branch_sample_type_ & kBranchCounters)
+		in->skip(branches * 8);
 	return in->ok();
+}
+
+void SampleLayout::parse_user_state(Cursor *in, Sample *sample) const
+{
+	if (sample_type_ & PERF_SAMPLE_REGS_USER) {
+		sample->user_abi = in->read<uint64_t>();
+		if (sample->user_abi != PERF_SAMPLE_REGS_ABI_NONE)
+			sample->user_registers = in->read_bytes(std::size_t{user_register_count_} * 8).data();
+	}
+	if (sample_type_ & PERF_SAMPLE_STACK_USER) {
+		const uint64_t size = in->read<uint64_t>();
+		const std::string_view stack = in->read_bytes(size);
+		if (size > 0) {
+			const uint64_t used = in->read<uint64_t>();
+			sample->user_stack = stack.substr(0, used);
+		}
+	}
 }
 
 bool SampleLayout::parse_sample(std::string_view record, Sample *sample) const
@@ -87,7 +140,7 @@ bool SampleLayout::parse_sample(std::string_view record, Sample *sample) const
 	}
 	if (has(PERF_SAMPLE_PERIOD))
 		sample->period = in.read<uint64_t>();
-	if (has(PERF_SAMPLE_READ) && !skip_read_values(&in))
+	if (has(PERF_SAMPLE_READ) && !parse_counts(&in, sample))
 		return false;
 	if (has(PERF_SAMPLE_CALLCHAIN)) {
 		sample->callchain_length = in.read<uint64_t>();
@@ -99,7 +152,10 @@ bool SampleLayout::parse_sample(std::string_view record, Sample *sample) const
 		const uint32_t size = in.read<uint32_t>();
 		sample->raw = in.read_bytes(size);
 	}
-	return in.ok();
+	if (has(PERF_SAMPLE_BRANCH_STACK) && !skip_branches(&in))
+		return false;
+	parse_user_state(&in, sample);
+	return in.ok(); // nothing of what follows is of use here: weight, data source, physical address ...
 }
 
 bool SampleLayout::parse_trailer(std::string_view record, RecordIdentity *identity) const

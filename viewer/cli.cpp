@@ -51,6 +51,17 @@ void add_input(CLI::App *app, ReportInput *input)
 	app->add_option("--group", input->group, "Add up layers whose names match REGEX (under its first capture)");
 	app->add_option("--energy-model", input->energy_model, "Model by name, a model file, or none")
 		->capture_default_str();
+	app->add_option("--process", input->filter.process, "Only this process: name or pid");
+	app->add_option("--thread", input->filter.thread, "Only this thread: name or tid");
+	app->add_option(
+		"--time", input->filter.time,
+		"Only FROM,TO: seconds as script prints them, or +seconds after the start; either may be empty");
+	app->add_option("--layer", input->filter.layer, "Only layers whose names match REGEX, and samples inside them");
+	app->add_option("--event", input->filter.event, "Event whose samples make up functions and flame graph");
+	app->add_flag("--inline", input->inline_frames, "Show functions that the compiler inlined (debug information)");
+	app->add_flag("--lines", input->lines, "Tell functions apart by source line (debug information)");
+	app->add_flag("--debuginfod", input->debuginfod, "Fetch debug files from the servers in DEBUGINFOD_URLS");
+	app->add_option("--symfs", input->symbol_root, "Folder under which the recorded system's files lie");
 }
 
 void add_colour(CLI::App *app, ColourChoice *colour)
@@ -68,6 +79,11 @@ void add_report(CLI::App &app, ReportCommand *command)
 	report->add_flag("--json", command->json, "JSON (schema neuroperf.report/1) instead of tables");
 	report->add_option("-o,--output", command->output, "Write to a file instead of the terminal");
 	report->add_option("--top", command->top, "Rows of each table; 0 for all")->capture_default_str();
+	report->add_option(
+		"--sort", command->sort,
+		"Group samples by KEY,...: process, thread, module, function, layer; or order tables by a column");
+	report->add_option("--callers", command->callers, "Who calls FUNCTION");
+	report->add_flag("!--no-pager", command->pager, "Do not page long output on a terminal");
 	report->add_flag("--ascii", command->ascii, "No characters beyond ASCII");
 	add_colour(report, &command->colour);
 }

@@ -17,12 +17,14 @@ using test::TemporaryFolder;
 
 class AnalysisTest : public testing::Test {
 protected:
-	void run(uint64_t skip_first = 0)
+	void run(const FilterOptions &options = {})
 	{
 		auto reader = recording::PerfDataReader::open(path_);
 		ASSERT_TRUE(reader.ok());
-		analysis_.emplace(skip_first);
-		analyze(*reader, &*analysis_);
+		const auto filter = SampleFilter::make(options);
+		ASSERT_TRUE(filter.ok()) << filter.error().what;
+		analysis_.emplace(0);
+		ASSERT_TRUE(analyze(*reader, *filter, options.event, {}, &*analysis_).ok());
 	}
 	const Definition &layer(DefinitionNumber number) { return analysis_->layers.definitions()[number]; }
 
@@ -89,12 +91,51 @@ TEST_F(AnalysisTest, SamplesFallIntoTheLayersOfTheirThread)
 	recording_.sample(200, 200, 50, 0x1000).finish();
 	run();
 	EXPECT_EQ(analysis_->samples, 3u);
-	Symbolizer symbolizer({"", 0, true});
+	Symbolizer symbolizer(Symbolizer::Options{});
 	std::map<std::string, uint64_t> totals;
-	for (const FlameNode &node : analysis_->stacks.named(&symbolizer, "x").flame.nodes)
-		totals[node.name] += node.total;
+	const NamedStacks stacks = analysis_->stacks.named(&symbolizer, "x");
+	for (const NamedStacks::Node &node : stacks.nodes)
+		totals[stacks.labels[node.label]] += node.total;
 	EXPECT_EQ(totals["conv"], 1u);
 	EXPECT_EQ(totals["app"], 2u);
+}
+
+TEST_F(AnalysisTest, FiltersByTaskTimeAndLayer)
+{
+	recording_.comm(100, 100, 1'000'000'000, "app", true).comm(100, 101, 1'000'000'000, "worker");
+	recording_.comm(200, 200, 1'000'000'000, "other", true).define_layer(1, "conv").define_layer(2, "pool");
+	recording_.begin(100, 1, 1'500'000'000)
+		.spikes(100, 1, 1'600'000'000, 5)
+		.sample(100, 100, 1'700'000'000, 0x1000);
+	recording_.end(100, 1, 1'800'000'000).begin(101, 2, 2'000'000'000).sample(100, 101, 2'100'000'000, 0x1000);
+	recording_.end(101, 2, 2'200'000'000).sample(200, 200, 2'500'000'000, 0x1000).finish();
+	const auto counted = [&](const FilterOptions &options) {
+		run(options);
+		return std::tuple(analysis_->samples, layer(1).steady.calls, layer(1).steady.spikes,
+				  layer(2).steady.calls);
+	};
+	EXPECT_EQ(counted({}), std::tuple(3u, 1u, 5u, 1u));
+	EXPECT_EQ(counted({.process = "app"}), std::tuple(2u, 1u, 5u, 1u));
+	EXPECT_EQ(counted({.process = "200"}), std::tuple(1u, 0u, 0u, 0u));
+	EXPECT_EQ(counted({.thread = "worker"}), std::tuple(1u, 0u, 0u, 1u));
+	EXPECT_EQ(counted({.thread = "100"}), std::tuple(1u, 1u, 5u, 0u));
+	EXPECT_EQ(counted({.time = "1.5,2.1"}), std::tuple(2u, 1u, 5u, 0u));
+	EXPECT_EQ(counted({.time = "1.650000000,"}), std::tuple(3u, 0u, 0u, 1u));
+	EXPECT_EQ(counted({.time = ",+1.6"}), std::tuple(0u, 0u, 5u, 0u)) << "the first record stands at 1 ns";
+	EXPECT_EQ(counted({.layer = "^po"}), std::tuple(1u, 1u, 5u, 1u))
+		<< "which layers to show is the table's business";
+}
+
+TEST_F(AnalysisTest, FiltersThatMakeNoSense)
+{
+	for (const char *time : {"1", "a,b", "1,2,3", "1.0000000001,", "1.,2", "-1,2", "99999999999999,"})
+		EXPECT_FALSE(SampleFilter::make({.time = time}).ok()) << time;
+	EXPECT_FALSE(SampleFilter::make({.layer = "("}).ok());
+	recording_.finish();
+	auto reader = recording::PerfDataReader::open(path_);
+	Analysis analysis(0);
+	EXPECT_FALSE(analyze(*reader, *SampleFilter::make({}), "no-such-event", {}, &analysis).ok());
+	EXPECT_TRUE(analyze(*reader, *SampleFilter::make({}), "cpu-clock", {}, &analysis).ok());
 }
 
 TEST_F(AnalysisTest, ExecEndsTheOpenCallsOfItsThread)
@@ -145,7 +186,7 @@ TEST_F(AnalysisTest, EventsOfNoKnownDefinitionAreStillCounted)
 	EXPECT_EQ(layer(0).steady.calls, 1u);
 	EXPECT_EQ(layer(65536).steady.spikes, 1u);
 	EXPECT_EQ(analysis_->layers.problems().bad_number, 1u);
-	EXPECT_TRUE(make_report(path_, {}).ok());
+	EXPECT_TRUE(make_report(path_, ReportOptions()).ok());
 }
 
 } // namespace

@@ -216,7 +216,7 @@ TEST(ElfDebugFile, its_symbols_name_the_stripped_file)
 	ElfWriter stripped;
 	stripped.add_debug_link("p.debug", crc_of(folder.file("p.debug")));
 	write_file(folder.file("program"), stripped.bytes());
-	Symbolizer symbolizer({"", 0, true});
+	Symbolizer symbolizer(Symbolizer::Options{});
 	const Symbolizer::Name name = symbolizer.resolve_user(folder.file("program"), 0x1014);
 	EXPECT_EQ(name.text, "stripped_function");
 	EXPECT_EQ(name.offset, 4U);
@@ -227,7 +227,7 @@ TEST(ElfDebugFile, names_too_long_to_be_true_are_dropped)
 {
 	const TemporaryFolder folder;
 	write_file(folder.file("program"), debug_file("", std::string(70000, 'x')));
-	Symbolizer symbolizer({"", 0, true});
+	Symbolizer symbolizer(Symbolizer::Options{});
 	EXPECT_EQ(symbolizer.resolve_user(folder.file("program"), 0x1014).text, "");
 	write_file(folder.file("plain"), debug_file("", std::string(60000, 'x')));
 	EXPECT_EQ(symbolizer.resolve_user(folder.file("plain"), 0x1014).text.size(), 60000U);

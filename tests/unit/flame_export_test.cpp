@@ -25,12 +25,13 @@ using testing::Not;
 
 Flame small_flame()
 {
-	return {"samples",
-		{{0, FrameKind::root, "net", 1, 100},
-		 {0, FrameKind::layer, "conv1", 10, 70},
-		 {1, FrameKind::function, "gemm", 40, 60},
-		 {2, FrameKind::kernel, "page_fault", 20, 20},
-		 {0, FrameKind::function, "main", 29, 29}}};
+	Flame flame;
+	flame.add(0, FrameKind::root, "net", 1, 100);
+	flame.add(0, FrameKind::layer, "conv1", 10, 70);
+	flame.add(1, FrameKind::function, "gemm", 40, 60);
+	flame.add(2, FrameKind::kernel, "page_fault", 20, 20);
+	flame.add(0, FrameKind::function, "main", 29, 29);
+	return flame;
 }
 
 std::size_t count_of(const std::string &text, const std::string &what)
@@ -87,11 +88,11 @@ TEST(FlameLayout, PlacesChildrenSideBySide)
 TEST(FlameLayout, DamagedTreesStayInBounds)
 {
 	Flame flame = small_flame();
-	flame.nodes[2].total = UINT64_MAX;                                   // more than its parent
-	flame.nodes.push_back({2, FrameKind::function, "late", 5, 5});       // its parent is closed
-	flame.nodes.push_back({99, FrameKind::function, "ahead", 5, 5});     // no such parent
-	flame.nodes.push_back({7, FrameKind::function, "itself", 5, 5});     // its own parent
-	flame.nodes.push_back({6, FrameKind::function, "below late", 5, 5}); // of a node that was left out
+	flame.nodes[2].total = UINT64_MAX;                     // more than its parent
+	flame.add(2, FrameKind::function, "late", 5, 5);       // its parent is closed
+	flame.add(99, FrameKind::function, "ahead", 5, 5);     // no such parent
+	flame.add(7, FrameKind::function, "itself", 5, 5);     // its own parent
+	flame.add(6, FrameKind::function, "below late", 5, 5); // of a node that was left out
 	const std::vector<FlameBox> boxes = lay_out_flame(flame);
 	ASSERT_EQ(boxes.size(), 5u);
 	for (const FlameBox &box : boxes)
@@ -172,10 +173,11 @@ TEST(FlameSvg, TextFitsItsRectangle)
 
 TEST(FlameSvg, SaysWhatItDidNotDraw)
 {
-	Flame flame{"samples", {{0, FrameKind::root, "net", 0, 1000000}}};
+	Flame flame;
+	flame.add(0, FrameKind::root, "net", 0, 1000000);
 	for (int i = 0; i < 500; i++)
-		flame.nodes.push_back({0, FrameKind::function, "tiny", 1, 1});
-	flame.nodes.push_back({0, FrameKind::function, "wide", 999500, 999500});
+		flame.add(0, FrameKind::function, "tiny", 1, 1);
+	flame.add(0, FrameKind::function, "wide", 999500, 999500);
 	const std::string svg = render_flame_svg(with(flame));
 	EXPECT_THAT(svg, HasSubstr("2 of 502 frames drawn; not drawn: 500 narrower than 0.1 pixels."));
 	EXPECT_EQ(count_of(svg, "class=\"f "), 2u);
@@ -183,25 +185,28 @@ TEST(FlameSvg, SaysWhatItDidNotDraw)
 
 TEST(FlameSvg, DeepAndLargeTreesStayBounded)
 {
-	Flame deep{"samples", {{0, FrameKind::root, "net", 0, 1000}}};
+	Flame deep;
+	deep.add(0, FrameKind::root, "net", 0, 1000);
 	for (uint32_t i = 0; i < 20000; i++)
-		deep.nodes.push_back({i, FrameKind::function, std::string(300, 'f'), 0, 1000});
+		deep.add(i, FrameKind::function, std::string(300, 'f'), 0, 1000);
 	const std::string deep_svg = render_flame_svg(with(deep));
 	EXPECT_THAT(deep_svg, HasSubstr("19,745 deeper than 256 levels"));
-	Flame large{"samples", {{0, FrameKind::root, "net", 0, 1000}}};
+	Flame large;
+	large.add(0, FrameKind::root, "net", 0, 1000);
 	for (uint32_t level = 0; level < 250; level++) {
 		const auto above = static_cast<uint32_t>(level == 0 ? 0 : large.nodes.size() - 100);
-		large.nodes.push_back({above, FrameKind::layer, "down", 0, 1000 - level});
+		large.add(above, FrameKind::layer, "down", 0, 1000 - level);
 		for (uint32_t i = 0; i < 99 && level > 0; i++)
-			large.nodes.push_back({above, FrameKind::layer, "side", 0, 0});
+			large.add(above, FrameKind::layer, "side", 0, 0);
 	}
 	EXPECT_LT(render_flame_svg(with(large)).size(), 5000000u);
-	Flame wide{"samples", {{0, FrameKind::root, "net", 0, 10000}}};
+	Flame wide;
+	wide.add(0, FrameKind::root, "net", 0, 10000);
 	for (uint32_t path = 0; path < 5000; path++) {
-		wide.nodes.push_back({0, FrameKind::layer, "l", 0, 2});
+		wide.add(0, FrameKind::layer, "l", 0, 2);
 		for (uint32_t i = 0; i < 3; i++) {
 			const auto above = static_cast<uint32_t>(wide.nodes.size() - 1);
-			wide.nodes.push_back({above, FrameKind::function, std::string(500, 'f'), 0, 2});
+			wide.add(above, FrameKind::function, std::string(500, 'f'), 0, 2);
 		}
 	}
 	const std::string wide_svg = render_flame_svg(with(wide));

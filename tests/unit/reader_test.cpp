@@ -66,7 +66,7 @@ TEST_F(Reader, SaysWhatAFileIsThatIsNoRecording)
 	EXPECT_THAT(error_of("#!/bin/sh\necho no recording\n"), HasSubstr("not a recording"));
 	EXPECT_THAT(error_of(good.substr(0, 60)), HasSubstr("cut inside its header"));
 	EXPECT_THAT(error_of(with_u64(good, 0, kPerfMagicSwapped)), HasSubstr("big-endian"));
-	EXPECT_THAT(error_of(with_u64(good, 8, 16)), HasSubstr("pipe mode"));
+	EXPECT_THAT(error_of(with_u64(good, 8, 16)), HasSubstr("names no events"));
 	EXPECT_THAT(error_of(with_u64(good, 16, 8)), HasSubstr("header is damaged"));
 	EXPECT_THAT(error_of(with_u64(good, 40, good.size() + 1)), HasSubstr("cut before its data"));
 	EXPECT_THAT(error_of(with_u64(good, 48, UINT64_MAX)), HasSubstr("cut before its data"));

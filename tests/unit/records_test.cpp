@@ -7,6 +7,7 @@
 #include "recording/event_formats.hpp"
 #include "recording/perf_layout.hpp"
 #include "recording/sample_layout.hpp"
+#include "tests/support/layout_of.hpp"
 
 namespace neuroperf::recording {
 namespace {
@@ -41,13 +42,13 @@ TEST(Records, TrailerReadsBack)
 		PERF_SAMPLE_IDENTIFIER | PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_CPU | PERF_SAMPLE_ID;
 	const std::string record = comm_record({11, 12, 13, 14, 15}, "worker", type);
 	RecordIdentity read;
-	ASSERT_TRUE(SampleLayout(type, 0, true).parse_trailer(record, &read));
+	ASSERT_TRUE(layout_of(type, 0, true).parse_trailer(record, &read));
 	EXPECT_EQ(read.pid, 11u);
 	EXPECT_EQ(read.tid, 12u);
 	EXPECT_EQ(read.time_ns, 13u);
 	EXPECT_EQ(read.cpu, 14u);
 	EXPECT_EQ(read.id, 15u);
-	EXPECT_EQ(SampleLayout(type, 0, true).time_of_other(record), 13u);
+	EXPECT_EQ(layout_of(type, 0, true).time_of_other(record), 13u);
 }
 
 TEST(OwnSamples, FastAndGeneralEncodersAgree)
@@ -67,7 +68,7 @@ TEST(OwnSamples, FastAndGeneralEncodersAgree)
 		EXPECT_EQ(fast.size() % 8, 0u);
 		Sample sample;
 		const uint64_t type = kOwnSampleType | (callchain ? PERF_SAMPLE_CALLCHAIN : 0);
-		ASSERT_TRUE(SampleLayout(type, 0, true).parse_sample(fast, &sample));
+		ASSERT_TRUE(layout_of(type, 0, true).parse_sample(fast, &sample));
 		EXPECT_EQ(sample.identity.id, 99u);
 		EXPECT_EQ(sample.identity.time_ns, 3u);
 		EXPECT_EQ(sample.callchain_length, 0u);

@@ -104,7 +104,7 @@ inline Report hostile_report()
 {
 	Report report = sample_report();
 	Flame &flame = report.flame;
-	flame.nodes.push_back({0, FrameKind::root, "./net", 0, 1400});
+	flame.add(0, FrameKind::root, "./net", 0, 1400);
 	for (const std::string &name : hostile_names()) {
 		report.meta.push_back({metric("note", ""), name});
 		report.quality.push_back({Severity::info, "note", name, name, name});
@@ -113,9 +113,9 @@ inline Report hostile_report()
 			row[0] = name;
 			table.rows.push_back(row);
 		}
-		flame.nodes.push_back({0, FrameKind::layer, name, 40, 100});
+		flame.add(0, FrameKind::layer, name, 40, 100);
 		const auto above = static_cast<uint32_t>(flame.nodes.size() - 1);
-		flame.nodes.push_back({above, FrameKind::kernel, name, 60, 60});
+		flame.add(above, FrameKind::kernel, name, 60, 60);
 	}
 	return report;
 }

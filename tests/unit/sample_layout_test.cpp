@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "recording/bytes.hpp"
+#include "tests/support/layout_of.hpp"
 
 namespace neuroperf::recording {
 namespace {
@@ -30,7 +31,7 @@ TEST(SampleLayout, EveryFieldInItsPlace)
 	body.put_bytes(std::string(2 * 3 * 8, 'v'));                 // value, id, lost each
 	body.put<uint64_t>(2).put<uint64_t>(0xa).put<uint64_t>(0xb); // call chain
 	body.put<uint32_t>(4).put_bytes("rawx");
-	const SampleLayout layout(type, read_format, true);
+	const SampleLayout layout = layout_of(type, read_format, true);
 	const std::string record = sample_record(body.bytes());
 	Sample sample;
 	ASSERT_TRUE(layout.parse_sample(record, &sample));
@@ -52,9 +53,9 @@ TEST(SampleLayout, EveryFieldInItsPlace)
 TEST(SampleLayout, TimeWithoutOtherFields)
 {
 	const std::string record = sample_record(ByteWriter().put<uint64_t>(123).take());
-	EXPECT_EQ(SampleLayout(PERF_SAMPLE_TIME, 0, false).time_of_sample(record), 123u);
-	EXPECT_EQ(SampleLayout(PERF_SAMPLE_TIME | PERF_SAMPLE_IP, 0, false).time_of_sample(record), 0u) << "too short";
-	EXPECT_EQ(SampleLayout(PERF_SAMPLE_IP, 0, false).time_of_sample(record), 0u) << "has none";
+	EXPECT_EQ(layout_of(PERF_SAMPLE_TIME, 0, false).time_of_sample(record), 123u);
+	EXPECT_EQ(layout_of(PERF_SAMPLE_TIME | PERF_SAMPLE_IP, 0, false).time_of_sample(record), 0u) << "too short";
+	EXPECT_EQ(layout_of(PERF_SAMPLE_IP, 0, false).time_of_sample(record), 0u) << "has none";
 	EXPECT_EQ(SampleLayout().time_of_other(record), 0u);
 }
 
@@ -62,23 +63,90 @@ TEST(SampleLayout, HugeCountsFail)
 {
 	Sample sample;
 	const std::string chain = sample_record(ByteWriter().put<uint64_t>(UINT64_MAX / 8 + 2).put<uint64_t>(0).take());
-	EXPECT_FALSE(SampleLayout(PERF_SAMPLE_CALLCHAIN, 0, false).parse_sample(chain, &sample));
+	EXPECT_FALSE(layout_of(PERF_SAMPLE_CALLCHAIN, 0, false).parse_sample(chain, &sample));
 	const std::string group =
 		sample_record(ByteWriter().put<uint64_t>(UINT64_MAX / 24 + 1).put<uint64_t>(0).take());
-	EXPECT_FALSE(SampleLayout(PERF_SAMPLE_READ, PERF_FORMAT_GROUP | PERF_FORMAT_ID | PERF_FORMAT_LOST, false)
+	EXPECT_FALSE(layout_of(PERF_SAMPLE_READ, PERF_FORMAT_GROUP | PERF_FORMAT_ID | PERF_FORMAT_LOST, false)
 			     .parse_sample(group, &sample));
 	const std::string raw = sample_record(ByteWriter().put<uint32_t>(UINT32_MAX).put<uint32_t>(0).take());
-	EXPECT_FALSE(SampleLayout(PERF_SAMPLE_RAW, 0, false).parse_sample(raw, &sample));
+	EXPECT_FALSE(layout_of(PERF_SAMPLE_RAW, 0, false).parse_sample(raw, &sample));
 }
 
 TEST(SampleLayout, NoTrailerWithoutSampleIdAll)
 {
 	RecordIdentity identity;
 	const std::string record = sample_record(std::string(64, '\1'));
-	EXPECT_FALSE(SampleLayout(PERF_SAMPLE_TIME, 0, false).parse_trailer(record, &identity));
-	EXPECT_FALSE(SampleLayout(PERF_SAMPLE_TIME | PERF_SAMPLE_TID, 0, true)
-			     .parse_trailer(record.substr(0, 16), &identity));
-	EXPECT_EQ(SampleLayout(PERF_SAMPLE_TIME | PERF_SAMPLE_TID, 0, true).trailer_size(), 16u);
+	EXPECT_FALSE(layout_of(PERF_SAMPLE_TIME, 0, false).parse_trailer(record, &identity));
+	EXPECT_FALSE(
+		layout_of(PERF_SAMPLE_TIME | PERF_SAMPLE_TID, 0, true).parse_trailer(record.substr(0, 16), &identity));
+	EXPECT_EQ(layout_of(PERF_SAMPLE_TIME | PERF_SAMPLE_TID, 0, true).trailer_size(), 16u);
+}
+
+TEST(SampleLayout, StateForUnwindingBehindBranches)
+{
+	perf_event_attr attr = {};
+	attr.sample_type = PERF_SAMPLE_TIME | PERF_SAMPLE_BRANCH_STACK | PERF_SAMPLE_REGS_USER |
+			   PERF_SAMPLE_STACK_USER | PERF_SAMPLE_WEIGHT;
+	attr.branch_sample_type = PERF_SAMPLE_BRANCH_HW_INDEX;
+	attr.sample_regs_user = 0b1011;
+	const SampleLayout layout(attr);
+	ByteWriter body;
+	body.put<uint64_t>(5).put<uint64_t>(1).put<uint64_t>(0).put_bytes(std::string(24, 'b'));
+	body.put<uint64_t>(PERF_SAMPLE_REGS_ABI_64).put<uint64_t>(1).put<uint64_t>(2).put<uint64_t>(3);
+	body.put<uint64_t>(16).put_bytes("0123456789abcdef").put<uint64_t>(9); // 9 of the 16 bytes hold stack
+	const std::string record = sample_record(body.bytes());
+	Sample sample;
+	ASSERT_TRUE(layout.parse_sample(record + "weight..", &sample));
+	EXPECT_EQ(sample.user_abi, static_cast<uint64_t>(PERF_SAMPLE_REGS_ABI_64));
+	EXPECT_EQ(load<uint64_t>(sample.user_registers + 16), 3u);
+	EXPECT_EQ(sample.user_stack, "012345678");
+	for (std::size_t size = 8; size < record.size(); size++)
+		EXPECT_FALSE(layout.parse_sample(std::string_view(record).substr(0, size), &sample)) << size;
+}
+
+TEST(SampleLayout, KernelThreadsHaveNoRegistersAndNoStack)
+{
+	perf_event_attr attr = {};
+	attr.sample_type = PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER;
+	attr.sample_regs_user = 0xff;
+	const std::string record = sample_record(ByteWriter().put<uint64_t>(0).put<uint64_t>(0).bytes());
+	Sample sample;
+	ASSERT_TRUE(SampleLayout(attr).parse_sample(record, &sample));
+	EXPECT_EQ(sample.user_registers, nullptr);
+	EXPECT_TRUE(sample.user_stack.empty());
+}
+
+TEST(SampleLayout, CountersOfAGroupAndOfOne)
+{
+	ByteWriter group, alone;
+	group.put<uint64_t>(2).put<uint64_t>(100).put<uint64_t>(10).put<uint64_t>(1).put<uint64_t>(20).put<uint64_t>(2);
+	const std::string of_group = sample_record(group.bytes());
+	Sample sample;
+	ASSERT_TRUE(
+		layout_of(PERF_SAMPLE_READ, PERF_FORMAT_GROUP | PERF_FORMAT_ID | PERF_FORMAT_TOTAL_TIME_ENABLED, true)
+			.parse_sample(of_group, &sample));
+	ASSERT_EQ(sample.count_length, 2u);
+	EXPECT_EQ(sample.count(1).value, 20u);
+	EXPECT_EQ(sample.count(1).id, 2u);
+	alone.put<uint64_t>(10).put<uint64_t>(100).put<uint64_t>(7);
+	const std::string of_one = sample_record(alone.bytes());
+	ASSERT_TRUE(layout_of(PERF_SAMPLE_READ, PERF_FORMAT_ID | PERF_FORMAT_TOTAL_TIME_ENABLED, true)
+			    .parse_sample(of_one, &sample));
+	ASSERT_EQ(sample.count_length, 1u);
+	EXPECT_EQ(sample.count(0).value, 10u);
+	EXPECT_EQ(sample.count(0).id, 7u);
+}
+
+TEST(SampleLayout, WhereTheIdOfTheEventStands)
+{
+	const SampleLayout by_id =
+		layout_of(PERF_SAMPLE_IP | PERF_SAMPLE_ID | PERF_SAMPLE_TIME | PERF_SAMPLE_CPU, 0, true);
+	EXPECT_EQ(by_id.id_in_sample(), 24u);
+	EXPECT_EQ(by_id.id_from_end(), 16u);
+	const SampleLayout by_identifier = layout_of(PERF_SAMPLE_IDENTIFIER | PERF_SAMPLE_ID | PERF_SAMPLE_IP, 0, true);
+	EXPECT_EQ(by_identifier.id_in_sample(), 8u);
+	EXPECT_EQ(by_identifier.id_from_end(), 8u);
+	EXPECT_EQ(layout_of(PERF_SAMPLE_IP, 0, true).id_in_sample(), 0u);
 }
 
 } // namespace

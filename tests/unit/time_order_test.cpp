@@ -26,7 +26,7 @@ protected:
 		times_.push_back(record.time_ns);
 		types_.push_back(record.type);
 	}
-	StreamCounts run(OrderLimits limits = {})
+	StreamCounts run(OrderOptions limits = {})
 	{
 		auto reader = recording::PerfDataReader::open(path_);
 		EXPECT_TRUE(reader.ok());

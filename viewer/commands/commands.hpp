@@ -8,10 +8,13 @@
 #include <string>
 
 #include "analyzer/energy.hpp"
+#include "analyzer/sample_filter.hpp"
 #include "collector/options.hpp"
 #include "viewer/render/terminal.hpp"
 
 namespace neuroperf::viewer {
+
+constexpr std::string_view kDefaultRecording = "neuroperf.data";
 
 struct RecordCommand {
 	collector::RecordOptions options;
@@ -20,10 +23,13 @@ struct RecordCommand {
 
 // Which recording, and how to look at it: report and export.
 struct ReportInput {
-	std::string path = "neuroperf.data";
+	std::string path{kDefaultRecording};
 	uint64_t skip_first = 0;
 	std::string group;
 	std::string energy_model{analyzer::kDefaultEnergyModel};
+	analyzer::FilterOptions filter;
+	bool inline_frames = false, lines = false, debuginfod = false;
+	std::string symbol_root;
 };
 
 struct ReportCommand {
@@ -33,10 +39,12 @@ struct ReportCommand {
 	std::size_t top = 20;
 	ColourChoice colour = ColourChoice::automatic;
 	bool ascii = false;
+	bool pager = true;
+	std::string sort, callers;
 };
 
 struct ScriptCommand {
-	std::string path = "neuroperf.data";
+	std::string path{kDefaultRecording};
 	bool mangled = false; // symbols as they are in the file
 };
 

@@ -9,7 +9,13 @@ namespace neuroperf::viewer {
 
 int run_export(const ExportCommand &command)
 {
-	const auto report = load_report(command.input);
+	auto options = report_options(command.input);
+	if (!options.ok()) {
+		print_error(options.error());
+		return exit_code(options.error());
+	}
+	options->flame = command.format != "json";
+	const auto report = load_report(command.input.path, std::move(*options));
 	if (!report.ok()) {
 		print_error(report.error());
 		return exit_code(report.error());

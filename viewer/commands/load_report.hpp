@@ -7,6 +7,9 @@
 
 namespace neuroperf::viewer {
 
-Result<analyzer::Report> load_report(const ReportInput &input);
+// What report and export have in common, as the analyzer takes it.
+Result<analyzer::ReportOptions> report_options(const ReportInput &input);
+// Reads the recording; a long one is accompanied by a line of progress on standard error.
+Result<analyzer::Report> load_report(const std::string &path, analyzer::ReportOptions options);
 
 } // namespace neuroperf::viewer

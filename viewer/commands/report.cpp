@@ -5,26 +5,21 @@
 
 #include "analyzer/report_json.hpp"
 #include "viewer/messages.hpp"
+#include "viewer/pager.hpp"
 
 namespace neuroperf::viewer {
 
-Result<analyzer::Report> load_report(const ReportInput &input)
-{
-	analyzer::ReportOptions options;
-	options.skip_first = input.skip_first;
-	options.group = input.group;
-	if (input.energy_model != "none") {
-		auto model = analyzer::load_energy_model(input.energy_model);
-		if (!model.ok())
-			return model.error();
-		options.energy = std::move(*model);
-	}
-	return analyzer::make_report(input.path, options);
-}
-
 int run_report(const ReportCommand &command)
 {
-	const auto report = load_report(command.input);
+	auto options = report_options(command.input);
+	if (!options.ok()) {
+		print_error(options.error());
+		return exit_code(options.error());
+	}
+	options->flame = false;
+	options->sort = command.sort;
+	options->callers = command.callers;
+	const auto report = load_report(command.input.path, std::move(*options));
 	if (!report.ok()) {
 		print_error(report.error());
 		return exit_code(report.error());
@@ -35,6 +30,8 @@ int run_report(const ReportCommand &command)
 	if (!command.output.empty())
 		terminal.width = 0;
 	const std::string text = command.json ? analyzer::render_json(*report) : render_terminal(*report, terminal);
+	if (command.pager && !command.json && command.output.empty() && show_in_pager(text))
+		return kExitOk;
 	if (const Status done = write_file(command.output, text); !done.ok()) {
 		print_error(done.error());
 		return exit_code(done.error());

@@ -50,9 +50,10 @@ std::string xml(std::string_view text)
 	return out;
 }
 
-std::string shown_name(const FlameNode &node)
+std::string shown_name(const Flame &flame, const FlameNode &node)
 {
-	std::string name = node.name.empty() ? "[unknown]" : printable(node.name);
+	const std::string &raw = flame.name(node);
+	std::string name = raw.empty() ? "[unknown]" : printable(raw);
 	if (node.kind == FrameKind::kernel)
 		name += " [k]";
 	return shorten_middle(name, kMostNameColumns);
@@ -134,7 +135,7 @@ private:
 
 	void write_head()
 	{
-		const std::string program = flame_.nodes.empty() ? "flame graph" : shown_name(flame_.nodes[0]);
+		const std::string program = flame_.nodes.empty() ? "flame graph" : shown_name(flame_, flame_.nodes[0]);
 		const std::string metric = printable(flame_.metric);
 		out_ += fmt::format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 				    "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" "
@@ -187,13 +188,13 @@ private:
 		const double scale = kPlotWidth / double(boxes_[0].total);
 		const double x = double(box.start) * scale, width = double(box.total) * scale;
 		const double y = kPlotTop + box.depth * kRowHeight;
-		const std::string name = shown_name(node);
+		const std::string name = shown_name(flame_, node);
 		const std::string metric = printable(flame_.metric);
 		const double share = double(box.total) / double(boxes_[0].total);
 		out_ += fmt::format(
 			"<g class=\"f {} s{}\" data-x=\"{:.3f}\" data-w=\"{:.3f}\"><title>{}\n{}, {} {}, {}, {} of "
 			"its own</title>",
-			to_string(node.kind), shade_of(node.name), x, width, xml(name), to_string(node.kind),
+			to_string(node.kind), shade_of(flame_.name(node)), x, width, xml(name), to_string(node.kind),
 			format_count(box.total), xml(metric), format_share(share), format_count(node.self));
 		out_ += fmt::format("<rect x=\"{:.2f}\" y=\"{:.0f}\" width=\"{:.2f}\" height=\"{:.0f}\" rx=\"1.5\"/>",
 				    kMargin + x, y, width > 3 ? width - 0.8 : width, kRectHeight);

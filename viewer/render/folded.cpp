@@ -10,9 +10,9 @@ namespace neuroperf::viewer {
 
 namespace {
 
-std::string frame_name(const analyzer::FlameNode &node)
+std::string frame_name(const std::string &raw, const analyzer::FlameNode &node)
 {
-	std::string name = node.name.empty() ? "[unknown]" : printable(node.name);
+	std::string name = raw.empty() ? "[unknown]" : printable(raw);
 	std::replace(name.begin(), name.end(), ';', ':');
 	if (node.kind == analyzer::FrameKind::kernel)
 		name += "_[k]";
@@ -31,7 +31,7 @@ std::string render_folded(const analyzer::Flame &flame)
 		path.resize(box.depth ? ends.back() : 0);
 		if (box.depth)
 			path += ';';
-		path += frame_name(node);
+		path += frame_name(flame.name(node), node);
 		ends.push_back(path.size());
 		if (node.self > 0)
 			out += path + " " + std::to_string(node.self) + "\n";
