@@ -179,7 +179,8 @@ TEST_F(StacksTest, AMappingThatChangesBetweenSamplesIsSeen)
 	mapping.path = "/nowhere/other";
 	threads_.on_mmap(mapping);
 	add({0x1010, 0x1020});
-	EXPECT_THAT(folded(), testing::UnorderedElementsAre("app;[/nowhere/app] 1", "app;[/nowhere/other] 1"));
+	EXPECT_THAT(folded(), testing::UnorderedElementsAre("app;[/nowhere/app];[/nowhere/app] 1",
+							    "app;[/nowhere/other];[/nowhere/other] 1"));
 }
 
 TEST_F(StacksTest, FunctionsByLayerCallersAndGroups)
