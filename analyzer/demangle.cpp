@@ -4,10 +4,12 @@
 #include <cstdlib>
 #include <limits>
 #include <memory>
+#include <vector>
 
 #include <cxxabi.h>
 
-#include "analyzer/symbolizer.hpp"
+#include "analyzer/demangle.hpp"
+#include "analyzer/rust_demangle.hpp"
 
 namespace neuroperf::analyzer {
 
@@ -149,6 +151,8 @@ std::string_view name_only(std::string_view text)
 
 std::string demangle_function(const std::string &name)
 {
+	if (std::optional<std::string> rust = demangle_rust(name))
+		return std::move(*rust);
 	if (name.compare(0, 2, "_Z") != 0 || name.size() > kMaximumMangled ||
 	    LengthBound().of(name) > kMaximumDemangled)
 		return name;
@@ -163,6 +167,11 @@ std::string demangle_function(const std::string &name)
 }
 
 } // namespace
+
+bool may_be_mangled(std::string_view name)
+{
+	return name.size() > 2 && name[0] == '_' && (name[1] == 'Z' || name[1] == 'R');
+}
 
 std::string demangle(const std::string &name)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analyzer/elf_debug_file.hpp"
 
-#include <fmt/format.h>
+#include "analyzer/build_id.hpp"
 
 namespace neuroperf::analyzer {
 
@@ -31,37 +31,43 @@ std::optional<DebugLink> debug_link(const ElfFile &elf)
 	return link;
 }
 
-std::string build_id_path(std::string_view id, const std::string &root)
-{
-	std::string hex;
-	for (const char byte : id)
-		hex += fmt::format("{:02x}", static_cast<unsigned char>(byte));
-	return fmt::format("{}/.build-id/{}/{}.debug", root, hex.substr(0, 2), hex.substr(2));
-}
-
 bool belongs(const ElfFile &candidate, const ElfFile &elf)
 {
-	return candidate.section_of_type(SHT_SYMTAB) != nullptr && candidate.machine() == elf.machine() &&
+	return has_symbols_or_debug_information(candidate) && candidate.machine() == elf.machine() &&
 	       candidate.build_id() == elf.build_id();
 }
 
 } // namespace
 
-std::optional<ElfFile> find_debug_file(const ElfFile &elf, const std::string &path, const std::string &root)
+bool has_symbols_or_debug_information(const ElfFile &elf)
 {
-	const std::string_view id = elf.build_id();
-	if (id.size() >= 2 && id.size() <= 64) {
-		Result<ElfFile> file = ElfFile::open(build_id_path(id, root));
-		if (file.ok() && belongs(*file, elf))
-			return std::move(*file);
-	}
+	return elf.section_of_type(SHT_SYMTAB) != nullptr || elf.section(".debug_info") != nullptr;
+}
+
+std::optional<ElfFile> find_debug_file_by_build_id(std::string_view build_id, const std::string &debug_root)
+{
+	const std::string place = build_id_place(build_id);
+	if (place.empty())
+		return std::nullopt;
+	Result<ElfFile> file = ElfFile::open(debug_root + "/" + place + ".debug");
+	if (!file.ok() || !has_symbols_or_debug_information(*file) || !same_build_id(file->build_id(), build_id))
+		return std::nullopt;
+	return std::move(*file);
+}
+
+std::optional<ElfFile> find_debug_file(const ElfFile &elf, const std::string &path, const std::string &debug_root,
+				       const std::string &root)
+{
+	if (std::optional<ElfFile> file = find_debug_file_by_build_id(elf.build_id(), root + debug_root);
+	    file && file->machine() == elf.machine())
+		return file;
 	const std::optional<DebugLink> link = debug_link(elf);
 	if (!link)
 		return std::nullopt;
 	const std::size_t slash = path.rfind('/');
 	const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash);
-	for (const std::string &place : {folder, folder + "/.debug", root + folder}) {
-		Result<ElfFile> file = ElfFile::open(place + "/" + link->file);
+	for (const std::string &place : {folder, folder + "/.debug", debug_root + folder}) {
+		Result<ElfFile> file = ElfFile::open(root + place + "/" + link->file);
 		uint32_t crc = 0;
 		if (file.ok() && belongs(*file, elf) && file->file_crc32(&crc) && crc == link->crc)
 			return std::move(*file);

@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the separate debug file of a stripped ELF file, where distributions put what `strip` took away.
+// Where a stripped file's symbols went: a separate debug file, found by build id or by debug link.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "analyzer/elf_file.hpp"
 
 namespace neuroperf::analyzer {
 
-// By build-id under `root`/.build-id, else by .gnu_debuglink: next to `path`, in its .debug/, and in `root`/<its
-// folder>. Only a file that has a .symtab and belongs to `elf` is returned: the build-ids must not differ, and for a
-// debuglink the CRC must agree.
+// Whether there is anything in a file that stripping takes away.
+bool has_symbols_or_debug_information(const ElfFile &elf);
+
+// `path` is the file's path on the system, `root` what stands before all its paths, `debug_root` the folder of debug
+// files below that. A candidate counts only if its build id, or the checksum in the link, agrees.
 std::optional<ElfFile> find_debug_file(const ElfFile &elf, const std::string &path,
-				       const std::string &root = "/usr/lib/debug");
+				       const std::string &debug_root = "/usr/lib/debug", const std::string &root = "");
+
+// DEBUG_ROOT/.build-id/ab/cdef.debug; `debug_root` with all that stands before it.
+std::optional<ElfFile> find_debug_file_by_build_id(std::string_view build_id, const std::string &debug_root);
 
 } // namespace neuroperf::analyzer

@@ -6,8 +6,6 @@
 #include <cstring>
 #include <utility>
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -18,11 +16,7 @@ namespace {
 
 // A section larger than this is not believed: a sparse file may claim terabytes at no cost to itself.
 constexpr uint64_t kMaximumSectionSize = uint64_t{2} << 30;
-
-Error cannot_read(const std::string &path, int error)
-{
-	return {ErrorCode::io, fmt::format("cannot read {}: {}", path, std::strerror(error)), error, ""};
-}
+constexpr uint64_t kMaximumNotes = uint64_t{1} << 20;
 
 std::array<uint32_t, 256> crc32_table()
 {
@@ -38,38 +32,6 @@ std::array<uint32_t, 256> crc32_table()
 
 } // namespace
 
-FileDescriptor &FileDescriptor::operator=(FileDescriptor &&other) noexcept
-{
-	if (this != &other) {
-		close();
-		fd_ = std::exchange(other.fd_, -1);
-	}
-	return *this;
-}
-
-void FileDescriptor::close()
-{
-	if (fd_ >= 0)
-		::close(std::exchange(fd_, -1));
-}
-
-Result<FileDescriptor> open_regular_file(const std::string &path)
-{
-	// Looked at before it is opened, since opening some devices does something; and after, since it may have
-	// changed.
-	struct stat status = {};
-	if (::stat(path.c_str(), &status) != 0)
-		return cannot_read(path, errno);
-	if (!S_ISREG(status.st_mode))
-		return Error{ErrorCode::io, fmt::format("cannot read {}: not a regular file", path), 0, ""};
-	FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-	if (fd.get() < 0 || ::fstat(fd.get(), &status) != 0)
-		return cannot_read(path, errno);
-	if (!S_ISREG(status.st_mode))
-		return Error{ErrorCode::io, fmt::format("cannot read {}: not a regular file", path), 0, ""};
-	return fd;
-}
-
 std::string_view string_at(std::string_view table, uint64_t offset)
 {
 	if (offset >= table.size())
@@ -83,11 +45,16 @@ Result<ElfFile> ElfFile::open(const std::string &path)
 	Result<FileDescriptor> fd = open_regular_file(path);
 	if (!fd.ok())
 		return fd.error();
+	return open(std::move(*fd), path);
+}
+
+Result<ElfFile> ElfFile::open(FileDescriptor fd, const std::string &name)
+{
 	elf_version(EV_CURRENT);
 	ElfFile file;
-	file.fd_ = std::move(*fd);
+	file.fd_ = std::move(fd);
 	file.elf_.reset(elf_begin(file.fd_.get(), ELF_C_READ, nullptr));
-	if (Status status = file.read_headers(path); !status.ok())
+	if (Status status = file.read_headers(name); !status.ok())
 		return status.error();
 	return file;
 }
@@ -193,23 +160,41 @@ Elf_Data *ElfFile::entries(const Section &section, Elf_Type type, std::size_t *c
 	return data;
 }
 
+std::string_view ElfFile::build_id_of(Elf_Data *notes) const
+{
+	if (notes == nullptr || notes->d_buf == nullptr)
+		return {};
+	GElf_Nhdr note = {};
+	std::size_t name = 0, content = 0;
+	for (std::size_t at = 0; (at = gelf_getnote(notes, at, &note, &name, &content)) > 0;) {
+		const std::string_view all(static_cast<const char *>(notes->d_buf), notes->d_size);
+		if (note.n_type != NT_GNU_BUILD_ID || name > all.size() || content > all.size())
+			continue;
+		if (all.substr(name, note.n_namesz) == std::string_view("GNU\0", 4))
+			return all.substr(content, note.n_descsz);
+	}
+	return {};
+}
+
 std::string_view ElfFile::build_id() const
 {
-	for (const Section &section : sections_) {
-		if (section.type != SHT_NOTE || section.size > kMaximumSectionSize)
+	for (const Section &section : sections_)
+		if (section.type == SHT_NOTE && section.size <= kMaximumSectionSize)
+			if (const auto id = build_id_of(elf_getdata(section.handle, nullptr)); !id.empty())
+				return id;
+	std::size_t count = 0;
+	if (!sections_.empty() || elf_getphdrnum(elf_.get(), &count) != 0)
+		return {};
+	for (std::size_t i = 0; i < count; i++) {
+		GElf_Phdr header = {};
+		if (gelf_getphdr(elf_.get(), static_cast<int>(i), &header) == nullptr)
+			return {};
+		if (header.p_type != PT_NOTE || header.p_filesz > kMaximumNotes)
 			continue;
-		Elf_Data *data = elf_getdata(section.handle, nullptr);
-		if (data == nullptr || data->d_buf == nullptr)
-			continue;
-		GElf_Nhdr note = {};
-		std::size_t name = 0, content = 0;
-		for (std::size_t at = 0; (at = gelf_getnote(data, at, &note, &name, &content)) > 0;) {
-			const std::string_view all(static_cast<const char *>(data->d_buf), data->d_size);
-			if (note.n_type != NT_GNU_BUILD_ID || name > all.size() || content > all.size())
-				continue;
-			if (all.substr(name, note.n_namesz) == std::string_view("GNU\0", 4))
-				return all.substr(content, note.n_descsz);
-		}
+		Elf_Data *data = elf_getdata_rawchunk(elf_.get(), static_cast<int64_t>(header.p_offset),
+						      header.p_filesz, header.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
+		if (const auto id = build_id_of(data); !id.empty())
+			return id;
 	}
 	return {};
 }

@@ -16,27 +16,10 @@
 
 #include <gelf.h>
 
+#include "analyzer/regular_file.hpp"
 #include "recording/result.hpp"
 
 namespace neuroperf::analyzer {
-
-// An open file, closed with its owner.
-class FileDescriptor {
-public:
-	FileDescriptor() = default;
-	explicit FileDescriptor(int fd) : fd_(fd) {}
-	FileDescriptor(FileDescriptor &&other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-	FileDescriptor &operator=(FileDescriptor &&other) noexcept;
-	~FileDescriptor() { close(); }
-	int get() const { return fd_; }
-
-private:
-	void close();
-	int fd_ = -1;
-};
-
-// Opens for reading what is a regular file, and nothing else: no FIFO can block, no device is touched. Error: io.
-Result<FileDescriptor> open_regular_file(const std::string &path);
 
 // The NUL-terminated string at an offset of a string table; empty if it is not all inside.
 std::string_view string_at(std::string_view table, uint64_t offset);
@@ -54,7 +37,8 @@ public:
 	};
 
 	static Result<ElfFile> open(const std::string &path);
-	static Result<ElfFile> from_image(const void *image, std::size_t size); // copies the image
+	static Result<ElfFile> open(FileDescriptor file, const std::string &name); // the name is for messages
+	static Result<ElfFile> from_image(const void *image, std::size_t size);    // copies the image
 
 	unsigned machine() const { return machine_; }
 	bool little_endian() const { return little_endian_; }
@@ -67,7 +51,10 @@ public:
 	std::string_view bytes(const Section &section) const;
 	// Content as entries of `type` in this machine's byte order, and how many; nullptr if it is something else.
 	Elf_Data *entries(const Section &section, Elf_Type type, std::size_t *count) const;
+	// From the sections, or the segments if there are no sections; empty without one.
 	std::string_view build_id() const;
+	const FileDescriptor &file() const { return fd_; } // none of an image
+	Elf *handle() const { return elf_.get(); }
 
 	// The usual CRC-32 over the whole file, as .gnu_debuglink wants it; false if it cannot be read to its end.
 	bool file_crc32(uint32_t *crc) const;
@@ -78,6 +65,7 @@ private:
 	};
 	ElfFile() = default;
 	Status read_headers(const std::string &name);
+	std::string_view build_id_of(Elf_Data *notes) const;
 	void read_sections();
 	void read_segments();
 

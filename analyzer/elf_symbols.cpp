@@ -66,6 +66,8 @@ void add_elf_symbols(const ElfFile &elf, const ElfFile::Section &table, SymbolTa
 		if ((section.flags & SHF_EXECINSTR) == 0 || name.empty() || is_mapping_symbol(elf.machine(), name))
 			continue;
 		uint64_t address = symbol.st_value;
+		if (name == "_text")
+			builder.set_kernel_text_address(address);
 		if (GELF_ST_TYPE(symbol.st_info) == STT_GNU_IFUNC)
 			builder.add_indirect_function(address, name);
 		if (elf.machine() == EM_ARM && GELF_ST_TYPE(symbol.st_info) == STT_FUNC)

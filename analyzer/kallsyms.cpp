@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernel's own symbol table as text: "ffffffff81000000 T _stext" or "ffffffffc0201000 t name\t[module]".
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
-
-#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -23,32 +19,6 @@ struct Line {
 	char type = 0;
 	std::string_view name, module;
 };
-
-Result<std::string> read_text(const std::string &path)
-{
-	Result<FileDescriptor> fd = open_regular_file(path);
-	if (!fd.ok())
-		return fd.error();
-	std::string text;
-	std::size_t used = 0;
-	for (;;) {
-		text.resize(std::max(text.size(), used + (std::size_t{1} << 16)));
-		const ssize_t got = ::read(fd->get(), text.data() + used, text.size() - used);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return Error{ErrorCode::io, fmt::format("cannot read {}: {}", path, std::strerror(errno)),
-				     errno, ""};
-		if (got == 0)
-			break;
-		used += static_cast<std::size_t>(got);
-		if (used > kMaximumText)
-			return Error{ErrorCode::format,
-				     fmt::format("{} is too large to be a kernel symbol table", path), 0, ""};
-	}
-	text.resize(used);
-	return text;
-}
 
 bool parse_line(std::string_view text, Line *line)
 {
@@ -107,10 +77,19 @@ uint64_t limit_of(const std::vector<Line> &lines, std::size_t index)
 
 Result<SymbolTable> SymbolTable::from_kallsyms(const std::string &path)
 {
-	Result<std::string> text = read_text(path);
+	Result<FileDescriptor> file = open_regular_file(path);
+	if (!file.ok())
+		return file.error();
+	Result<std::string> text = read_all(*file, path, kMaximumText);
 	if (!text.ok())
 		return text.error();
-	const std::vector<Line> lines = parse(*text);
+	return from_kallsyms_text(*text, path, 0, true);
+}
+
+Result<SymbolTable> SymbolTable::from_kallsyms_text(std::string_view text, const std::string &path, uint64_t delta,
+						    bool modules)
+{
+	const std::vector<Line> lines = parse(text);
 	if (lines.empty())
 		return Error{ErrorCode::format, fmt::format("{} is not a kernel symbol table", path), 0, ""};
 	if (lines.back().address == 0)
@@ -120,9 +99,10 @@ Result<SymbolTable> SymbolTable::from_kallsyms(const std::string &path)
 	for (std::size_t i = 0; i < lines.size(); i++) {
 		const Line &line = lines[i];
 		if (line.name == "_text" && line.module.empty())
-			builder.set_kernel_text_address(line.address);
-		builder.add(
-			{line.address, 0, limit_of(lines, i), line.name, binding_of(line.type), is_text(line.type)});
+			builder.set_kernel_text_address(line.address + delta);
+		if (line.module.empty() || modules)
+			builder.add({line.address + delta, 0, limit_of(lines, i) + delta, line.name,
+				     binding_of(line.type), is_text(line.type)});
 	}
 	return builder.finish();
 }

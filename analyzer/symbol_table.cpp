@@ -51,19 +51,6 @@ bool first_wins(const Candidate &first, const Candidate &second)
 	return first.name.size() >= second.name.size();
 }
 
-Result<SymbolTable> table_of(const ElfFile &elf, const ElfFile *debug)
-{
-	SymbolTableBuilder builder;
-	const ElfFile &full = debug != nullptr ? *debug : elf;
-	if (const ElfFile::Section *symtab = full.section_of_type(SHT_SYMTAB))
-		add_elf_symbols(full, *symtab, builder);
-	if (const ElfFile::Section *dynsym = elf.section_of_type(SHT_DYNSYM))
-		add_elf_symbols(elf, *dynsym, builder);
-	add_plt_symbols(elf, builder);
-	builder.add_segments(elf.executable_segments());
-	return builder.finish();
-}
-
 } // namespace
 
 void SymbolTableBuilder::add(const Candidate &candidate)
@@ -129,15 +116,13 @@ void SymbolTableBuilder::link_enclosing()
 	}
 }
 
-SymbolTable SymbolTableBuilder::finish()
+void SymbolTableBuilder::keep_winners()
 {
-	std::stable_sort(candidates_.begin(), candidates_.end(),
-			 [](const Candidate &a, const Candidate &b) { return a.address < b.address; });
-	end_open_symbols();
+	table_.symbols_.reserve(candidates_.size());
 	const Candidate *winner = nullptr;
 	auto keep_winner = [&] {
 		if (winner != nullptr)
-			table_.symbols_.push_back({winner->address, winner->size, std::string(winner->name)});
+			table_.symbols_.push_back({winner->address, winner->size, winner->name});
 	};
 	for (const Candidate &candidate : candidates_) {
 		if (!candidate.is_function)
@@ -149,10 +134,47 @@ SymbolTable SymbolTableBuilder::finish()
 		winner = &candidate;
 	}
 	keep_winner();
+}
+
+// What the names were views into may go when the table is finished.
+void SymbolTableBuilder::copy_names()
+{
+	std::size_t bytes = 0;
+	for (const Symbol &symbol : table_.symbols_)
+		bytes += symbol.name.size();
+	table_.names_.resize(bytes);
+	char *to = table_.names_.data();
+	for (Symbol &symbol : table_.symbols_) {
+		const std::size_t size = symbol.name.copy(to, symbol.name.size());
+		symbol.name = {to, size};
+		to += size;
+	}
+}
+
+SymbolTable SymbolTableBuilder::finish()
+{
+	std::stable_sort(candidates_.begin(), candidates_.end(),
+			 [](const Candidate &a, const Candidate &b) { return a.address < b.address; });
+	end_open_symbols();
+	keep_winners();
+	copy_names();
 	link_enclosing();
 	candidates_.clear();
 	kept_.clear();
 	return std::move(table_);
+}
+
+SymbolTable SymbolTable::from_elf(const ElfFile &elf, const ElfFile *debug)
+{
+	SymbolTableBuilder builder;
+	const ElfFile &full = debug != nullptr && debug->section_of_type(SHT_SYMTAB) != nullptr ? *debug : elf;
+	if (const ElfFile::Section *symtab = full.section_of_type(SHT_SYMTAB))
+		add_elf_symbols(full, *symtab, builder);
+	if (const ElfFile::Section *dynsym = elf.section_of_type(SHT_DYNSYM))
+		add_elf_symbols(elf, *dynsym, builder);
+	add_plt_symbols(elf, builder);
+	builder.add_segments(elf.executable_segments());
+	return builder.finish();
 }
 
 Result<SymbolTable> SymbolTable::from_elf_file(const std::string &path)
@@ -161,9 +183,9 @@ Result<SymbolTable> SymbolTable::from_elf_file(const std::string &path)
 	if (!elf.ok())
 		return elf.error();
 	if (elf->section_of_type(SHT_SYMTAB) != nullptr)
-		return table_of(*elf, nullptr);
+		return from_elf(*elf);
 	const std::optional<ElfFile> debug = find_debug_file(*elf, path);
-	return table_of(*elf, debug ? &*debug : nullptr);
+	return from_elf(*elf, debug ? &*debug : nullptr);
 }
 
 Result<SymbolTable> SymbolTable::from_elf_image(const void *image, std::size_t size)
@@ -171,7 +193,7 @@ Result<SymbolTable> SymbolTable::from_elf_image(const void *image, std::size_t s
 	Result<ElfFile> elf = ElfFile::from_image(image, size);
 	if (!elf.ok())
 		return elf.error();
-	return table_of(*elf, nullptr);
+	return from_elf(*elf);
 }
 
 const Symbol *SymbolTable::find(uint64_t address) const
@@ -189,6 +211,13 @@ const Symbol *SymbolTable::find(uint64_t address) const
 		index = enclosing_[index];
 	}
 	return nullptr;
+}
+
+void SymbolTable::move_by(uint64_t delta)
+{
+	for (Symbol &symbol : symbols_)
+		symbol.address += delta;
+	kernel_text_address_ += delta;
 }
 
 bool SymbolTable::address_of_offset(uint64_t file_offset, uint64_t *address) const

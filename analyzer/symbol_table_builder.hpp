@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "analyzer/elf_file.hpp"
-#include "analyzer/symbolizer.hpp"
+#include "analyzer/symbol_table.hpp"
 
 namespace neuroperf::analyzer {
 
@@ -42,6 +42,8 @@ public:
 
 private:
 	void end_open_symbols();
+	void keep_winners();
+	void copy_names();
 	void link_enclosing();
 
 	std::vector<Candidate> candidates_;

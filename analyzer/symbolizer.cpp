@@ -2,143 +2,295 @@
 #include "analyzer/symbolizer.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <unordered_map>
 
-#include <elf.h>
-#include <link.h>
-#include <sys/auxv.h>
-
-#include <fmt/format.h>
+#include "analyzer/demangle.hpp"
+#include "analyzer/dwarf_lines.hpp"
+#include "analyzer/elf_debug_file.hpp"
+#include "analyzer/jitdump.hpp"
+#include "analyzer/kernel_symbols.hpp"
+#include "analyzer/perf_map.hpp"
+#include "analyzer/symbol_table.hpp"
 
 namespace neuroperf::analyzer {
 
 namespace {
 
-const std::string kKernel = "[kernel.kallsyms]";
-const std::string kVdso = "[vdso]";
-constexpr std::string_view kDeleted = " (deleted)";
-
-bool begins_with(std::string_view text, std::string_view start)
-{
-	return text.substr(0, start.size()) == start;
-}
-
-// Mappings that are no files: "[heap]", "//anon", "anon_inode:[perf_event]", "/memfd:x (deleted)", shared memory,
-// devices.
-bool has_no_names(std::string_view module)
-{
-	if (module.empty() || module[0] != '/')
-		return true;
-	if (begins_with(module, "/dev/"))
-		return !begins_with(module, "/dev/shm/");
-	return begins_with(module, "//") || begins_with(module, "/memfd:") || begins_with(module, "/SYSV") ||
-	       begins_with(module, "/anon_hugepage") || begins_with(module, "/drm mm object") ||
-	       begins_with(module, "/i915");
-}
-
-bool is_deleted(std::string_view module)
-{
-	return module.size() > kDeleted.size() && module.substr(module.size() - kDeleted.size()) == kDeleted;
-}
-
-// The vdso of this process. The kernel gives only its start; its headers say how far it reaches.
-Result<SymbolTable> read_vdso()
-{
-	const uintptr_t start = getauxval(AT_SYSINFO_EHDR);
-	if (start == 0)
-		return Error{ErrorCode::unsupported, "this kernel provides no vdso", 0, ""};
-	const void *image = reinterpret_cast<const void *>(start); // NOLINT: an address by the kernel's word
-	const auto *header = static_cast<const ElfW(Ehdr) *>(image);
-	std::size_t size = header->e_shoff + std::size_t{header->e_shnum} * header->e_shentsize;
-	const auto *segments = reinterpret_cast<const ElfW(Phdr) *>(start + header->e_phoff);
-	for (unsigned i = 0; i < header->e_phnum; i++)
-		if (segments[i].p_type == PT_LOAD)
-			size = std::max<std::size_t>(size, segments[i].p_offset + segments[i].p_filesz);
-	return SymbolTable::from_elf_image(image, size);
-}
+constexpr const char *kTooMuchGenerated = "it names more functions than can be kept; some have no names";
 
 std::string sentence_of(const Error &error)
 {
 	return error.hint.empty() ? error.what : error.what + "; " + error.hint;
 }
 
+std::string default_build_id_cache()
+{
+	const char *home = std::getenv("HOME");
+	return home == nullptr || *home == '\0' ? "" : std::string(home) + "/.debug";
+}
+
+CodePlaces places_of(const Symbolizer::Options &options)
+{
+	return {options.root, options.debug_root,
+		options.build_id_cache.empty() ? default_build_id_cache() : options.build_id_cache};
+}
+
 } // namespace
 
+// What was read of one file.
 struct Symbolizer::Module {
-	SymbolTable table; // empty when it could not be read
-	std::unordered_map<const Symbol *, std::string> demangled;
+	SymbolTable table;                        // empty when it could not be read
+	std::unique_ptr<GeneratedCode> generated; // instead of the table
+	bool by_address = false;                  // what it is asked for are addresses, not file offsets
+	std::unique_ptr<DwarfLines> dwarf;
+	std::string path;                                        // for problems
+	std::unordered_map<const char *, std::string> demangled; // by where the mangled name is
 };
 
-Symbolizer::Symbolizer(Options options) : options_(std::move(options)) {}
+Symbolizer::Symbolizer(Options options)
+	: options_(std::move(options)), finder_(places_of(options_), options_.debuginfod ? &servers_ : nullptr)
+{
+}
 Symbolizer::~Symbolizer() = default;
 
-Symbolizer::Module &Symbolizer::module_of(const std::string &path)
+Symbolizer::FileId Symbolizer::add(CodeFile file)
 {
-	std::unique_ptr<Module> &module = modules_[path];
-	if (module != nullptr)
-		return *module;
-	module = std::make_unique<Module>();
-	if (path != kVdso && has_no_names(path))
-		return *module;
-	if (is_deleted(path)) {
-		problems_[path] = "the file was deleted or replaced after it was mapped; its functions have no names";
-		return *module;
+	const auto [known, is_new] = ids_.try_emplace(std::move(file), static_cast<FileId>(files_.size()));
+	if (is_new) {
+		files_.push_back(known->first);
+		modules_.emplace_back();
 	}
-	Result<SymbolTable> table = path == kVdso ? read_vdso() : SymbolTable::from_elf_file(path);
-	if (table.ok())
-		module->table = std::move(*table);
-	else
-		problems_[path] = sentence_of(table.error());
+	return known->second;
+}
+
+void Symbolizer::add_jitdump(uint32_t pid, const std::string &path)
+{
+	jitdumps_.emplace(pid, path);
+}
+
+void Symbolizer::problem(const std::string &path, const std::string &sentence)
+{
+	if (!sentence.empty())
+		problems_.try_emplace(path, sentence);
+}
+
+Symbolizer::Module &Symbolizer::module_of(FileId file)
+{
+	ModulePointer &module = modules_[file];
+	if (module == nullptr)
+		module = load(files_[file]);
 	return *module;
 }
 
-Symbolizer::Module &Symbolizer::kernel()
+Symbolizer::ModulePointer Symbolizer::load(const CodeFile &file)
 {
-	std::unique_ptr<Module> &module = modules_[kKernel];
-	if (module != nullptr)
-		return *module;
-	module = std::make_unique<Module>();
-	if (options_.kallsyms.empty())
-		return *module;
-	Result<SymbolTable> table = SymbolTable::from_kallsyms(options_.kallsyms);
-	if (!table.ok())
-		problems_[kKernel] = sentence_of(table.error());
-	else if (options_.kernel_text_address != 0 && options_.kernel_text_address != table->kernel_text_address())
-		problems_[kKernel] =
-			fmt::format("recorded under another kernel boot (_text was at {:#x}, {} has it at {:#x}); "
-				    "kernel functions have no names",
-				    options_.kernel_text_address, options_.kallsyms, table->kernel_text_address());
-	else
-		module->table = std::move(*table);
-	return *module;
+	uint32_t pid = 0;
+	if (file.kernel)
+		return load_kernel();
+	if (is_perf_map(file.path, &pid))
+		return load_perf_map(file, pid);
+	if (is_jitdump(file.path))
+		return load_jitdump(file);
+	return load_file(file);
 }
 
-Symbolizer::Name Symbolizer::name_of(Module &module, uint64_t address)
+Symbolizer::ModulePointer Symbolizer::load_file(const CodeFile &file)
 {
+	CodeFinder::Found found = finder_.find(file);
+	problem(file.path, found.problem);
+	if (!found.elf)
+		return std::make_shared<Module>();
+	const std::pair<dev_t, ino_t> identity = identity_of(found.elf->file());
+	if (const auto known = by_identity_.find(identity); identity.second != 0 && known != by_identity_.end())
+		return known->second;
+	auto module = std::make_shared<Module>();
+	module->path = file.path;
+	const bool wants_debug_information = options_.inline_frames || options_.lines;
+	std::optional<ElfFile> debug;
+	std::string debug_problem;
+	if (!found.is_debug_file && (found.elf->section_of_type(SHT_SYMTAB) == nullptr ||
+				     (wants_debug_information && found.elf->section(".debug_info") == nullptr)))
+		debug = finder_.find_debug_file(found, &debug_problem);
+	problem(file.path, debug_problem);
+	module->table = SymbolTable::from_elf(*found.elf, debug ? &*debug : nullptr);
+	if (wants_debug_information)
+		load_debug_information(module.get(), std::move(found), std::move(debug), file.path);
+	if (identity.second != 0)
+		by_identity_[identity] = module;
+	return module;
+}
+
+void Symbolizer::load_debug_information(Module *module, CodeFinder::Found found, std::optional<ElfFile> debug,
+					const std::string &path)
+{
+	DwarfLines::Options options;
+	options.demangle = options_.demangle;
+	options.folder = folder_of(options_.root + found.path);
+	options.root = options_.root;
+	options.debug_root = options_.debug_root;
+	ElfFile &elf = debug && debug->section(".debug_info") != nullptr ? *debug : *found.elf;
+	Result<DwarfLines> dwarf = DwarfLines::open(std::move(elf), options);
+	if (dwarf.ok())
+		module->dwarf = std::make_unique<DwarfLines>(std::move(*dwarf));
+	else if (dwarf.error().code != ErrorCode::not_found)
+		problem(path, dwarf.error().what + "; inlined functions and lines are not shown");
+}
+
+bool Symbolizer::merge_jitdumps(uint32_t pid, Module *module)
+{
+	bool any = false;
+	const auto [first, last] = jitdumps_.equal_range(pid);
+	for (auto jitdump = first; jitdump != last; ++jitdump) {
+		const Result<JitDump> dump = read_jitdump(options_.root + jitdump->second);
+		if (!dump.ok()) {
+			problem(jitdump->second, sentence_of(dump.error()));
+			continue;
+		}
+		any = true;
+		if (!dump->complete)
+			problem(jitdump->second, kTooMuchGenerated);
+		analyzer::add_jitdump(*dump, module->generated.get());
+	}
+	return any;
+}
+
+Symbolizer::ModulePointer Symbolizer::load_perf_map(const CodeFile &file, uint32_t pid)
+{
+	auto module = std::make_shared<Module>();
+	module->by_address = true;
+	module->path = file.path;
+	module->generated = std::make_unique<GeneratedCode>();
+	Result<PerfMap> map = read_perf_map(file.path, file.pid, options_.root);
+	if (map.ok()) {
+		*module->generated = std::move(map->code);
+		problem(file.path, map->complete ? "" : kTooMuchGenerated);
+		return module;
+	}
+	const bool any = merge_jitdumps(file.pid != 0 && jitdumps_.count(pid) == 0 ? file.pid : pid, module.get());
+	if (!any || map.error().code != ErrorCode::not_found)
+		problem(file.path, sentence_of(map.error()));
+	return module;
+}
+
+Symbolizer::ModulePointer Symbolizer::load_jitdump(const CodeFile &file)
+{
+	auto module = std::make_shared<Module>();
+	module->by_address = true;
+	module->path = file.path;
+	module->generated = std::make_unique<GeneratedCode>();
+	const Result<JitDump> dump = read_jitdump(options_.root + file.path);
+	if (!dump.ok())
+		problem(file.path, sentence_of(dump.error()));
+	else
+		analyzer::add_jitdump(*dump, module->generated.get());
+	if (dump.ok() && !dump->complete)
+		problem(file.path, kTooMuchGenerated);
+	return module;
+}
+
+Symbolizer::ModulePointer Symbolizer::load_kernel()
+{
+	if (kernel_ != nullptr)
+		return kernel_;
+	RecordedKernel recorded{"", options_.kernel_text_address};
+	std::string path = "[kernel.kallsyms]";
+	for (const CodeFile &file : files_)
+		if (file.kernel && file.path.compare(0, 8, "[kernel.") == 0 && recorded.build_id.empty()) {
+			recorded.build_id = file.build_id;
+			path = file.path;
+		}
+	KernelSymbols symbols = find_kernel_symbols(recorded, options_.kallsyms, &finder_);
+	problem(path, symbols.problem);
+	kernel_ = std::make_shared<Module>();
+	kernel_->by_address = true;
+	kernel_->table = std::move(symbols.table);
+	return kernel_;
+}
+
+std::string_view Symbolizer::readable(Module &module, std::string_view name)
+{
+	if (!options_.demangle || !may_be_mangled(name))
+		return name;
+	const auto [found, is_new] = module.demangled.try_emplace(name.data());
+	if (is_new)
+		found->second = demangle(std::string(name));
+	return found->second;
+}
+
+bool Symbolizer::address_of(Module &module, uint64_t offset, uint64_t *address)
+{
+	*address = offset;
+	return module.by_address || module.table.address_of_offset(offset, address);
+}
+
+Symbolizer::Name Symbolizer::name(FileId file, uint64_t offset)
+{
+	if (file >= files_.size())
+		return {};
+	Module &module = module_of(file);
+	uint64_t address = 0;
+	if (!address_of(module, offset, &address))
+		return {};
+	if (module.generated != nullptr) {
+		const GeneratedCode::Function *function = module.generated->find(address);
+		if (function == nullptr)
+			return {};
+		return {readable(module, function->name), address - function->address};
+	}
 	const Symbol *symbol = module.table.find(address);
 	if (symbol == nullptr)
 		return {};
-	const uint64_t offset = address - symbol->address;
-	if (!options_.demangle || !begins_with(symbol->name, "_Z"))
-		return {symbol->name, offset};
-	const auto [found, is_new] = module.demangled.try_emplace(symbol);
-	if (is_new)
-		found->second = analyzer::demangle(symbol->name);
-	return {found->second, offset};
+	return {readable(module, symbol->name), address - symbol->address};
 }
 
-Symbolizer::Name Symbolizer::resolve_user(const std::string &module, uint64_t file_offset)
+void Symbolizer::inlined(FileId file, uint64_t offset, std::vector<InlineFrame> *frames)
 {
-	Module &known = module_of(module);
+	frames->clear();
+	if (file >= files_.size() || !options_.inline_frames)
+		return;
+	Module &module = module_of(file);
 	uint64_t address = 0;
-	if (!known.table.address_of_offset(file_offset, &address))
-		return {};
-	return name_of(known, address);
+	if (module.dwarf == nullptr || !address_of(module, offset, &address))
+		return;
+	std::vector<DwarfLines::Frame> found;
+	module.dwarf->inlined(address, &found);
+	// The debug information says where each was called: in the one before it.
+	for (std::size_t i = 0; i < found.size(); i++) {
+		DwarfLines::Line at = i + 1 < found.size() ? found[i + 1].call : DwarfLines::Line{};
+		if (i + 1 == found.size() && options_.lines)
+			at = module.dwarf->line(address);
+		frames->push_back({found[i].name, at.file, at.number});
+	}
+	problem(module.path, module.dwarf->problem());
 }
 
-Symbolizer::Name Symbolizer::resolve_kernel(uint64_t address)
+Symbolizer::Line Symbolizer::line(FileId file, uint64_t offset)
 {
-	return name_of(kernel(), address);
+	if (file >= files_.size() || !options_.lines)
+		return {};
+	Module &module = module_of(file);
+	uint64_t address = 0;
+	if (module.dwarf == nullptr || !address_of(module, offset, &address))
+		return {};
+	const DwarfLines::Line found = module.dwarf->line(address);
+	problem(module.path, module.dwarf->problem());
+	return {found.file, found.number};
+}
+
+Symbolizer::Line Symbolizer::line_in_function(FileId file, uint64_t offset)
+{
+	if (file >= files_.size() || !options_.lines || !options_.inline_frames)
+		return line(file, offset);
+	Module &module = module_of(file);
+	uint64_t address = 0;
+	if (module.dwarf == nullptr || !address_of(module, offset, &address))
+		return {};
+	std::vector<DwarfLines::Frame> frames;
+	module.dwarf->inlined(address, &frames);
+	if (frames.empty())
+		return line(file, offset);
+	return {frames.front().call.file, frames.front().call.number};
 }
 
 } // namespace neuroperf::analyzer

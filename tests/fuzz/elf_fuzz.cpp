@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // ELF images: symbols, PLT, segments.
-#include "analyzer/symbolizer.hpp"
+#include "analyzer/symbol_table.hpp"
 #include "tests/fuzz/fuzz_target.hpp"
 
 using namespace neuroperf;

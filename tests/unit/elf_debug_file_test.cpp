@@ -1,137 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // Separate debug files: hand-made ELF files of three sections, one stripped, one with symbols.
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-
-#include <unistd.h>
 
 #include <gtest/gtest.h>
 
 #include "analyzer/elf_debug_file.hpp"
 #include "analyzer/symbolizer.hpp"
+#include "tests/support/elf_writer.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 namespace neuroperf::analyzer {
 namespace {
 
 namespace fs = std::filesystem;
-
-class TemporaryFolder {
-public:
-	TemporaryFolder()
-	{
-		std::string pattern = (fs::temp_directory_path() / "debug-files-XXXXXX").string();
-		path_ = ::mkdtemp(pattern.data());
-	}
-	TemporaryFolder(const TemporaryFolder &) = delete;
-	TemporaryFolder &operator=(const TemporaryFolder &) = delete;
-	~TemporaryFolder() { fs::remove_all(path_); }
-	std::string file(const std::string &name) const { return (path_ / name).string(); }
-
-private:
-	fs::path path_;
-};
-
-// Writes an x86-64 ELF file section by section. Its code is [0x1000, 0x1100) at file offset 0x1000.
-class ElfWriter {
-public:
-	ElfWriter()
-	{
-		add(".text", SHT_NOBITS, "", 0);
-		sections_.back().sh_flags = SHF_ALLOC | SHF_EXECINSTR;
-		sections_.back().sh_addr = 0x1000;
-		sections_.back().sh_size = 0x100;
-	}
-	void add_build_id(const std::string &id)
-	{
-		const Elf64_Nhdr note = {4, static_cast<Elf64_Word>(id.size()), NT_GNU_BUILD_ID};
-		add(".note.gnu.build-id", SHT_NOTE, bytes_of(note) + std::string("GNU\0", 4) + id, 4);
-	}
-	void add_debug_link(const std::string &name, uint32_t crc)
-	{
-		std::string content = name + '\0';
-		content.resize((content.size() + 3) / 4 * 4);
-		add(".gnu_debuglink", SHT_PROGBITS, content + bytes_of(crc), 4);
-	}
-	void add_symbol_table(const std::string &function)
-	{
-		Elf64_Sym symbol = {};
-		symbol.st_name = 1;
-		symbol.st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC);
-		symbol.st_shndx = 1; // .text
-		symbol.st_value = 0x1010;
-		symbol.st_size = 0x20;
-		add(".strtab", SHT_STRTAB, '\0' + function + '\0', 1);
-		add(".symtab", SHT_SYMTAB, bytes_of(Elf64_Sym{}) + bytes_of(symbol), 8);
-		sections_.back().sh_link = static_cast<Elf64_Word>(sections_.size() - 1);
-		sections_.back().sh_entsize = sizeof(Elf64_Sym);
-	}
-	std::string bytes()
-	{
-		add(".shstrtab", SHT_STRTAB, "", 1);
-		sections_.back().sh_size = names_.size();
-		Elf64_Ehdr header = {};
-		std::memcpy(header.e_ident, ELFMAG, SELFMAG);
-		header.e_ident[EI_CLASS] = ELFCLASS64;
-		header.e_ident[EI_DATA] = ELFDATA2LSB;
-		header.e_ident[EI_VERSION] = EV_CURRENT;
-		header.e_type = ET_DYN;
-		header.e_machine = EM_X86_64;
-		header.e_version = EV_CURRENT;
-		header.e_phoff = sizeof(header);
-		header.e_ehsize = sizeof(header);
-		header.e_phentsize = sizeof(Elf64_Phdr);
-		header.e_phnum = 1;
-		header.e_shoff = kBodyOffset + (body_.size() + names_.size() + 7) / 8 * 8;
-		header.e_shentsize = sizeof(Elf64_Shdr);
-		header.e_shnum = static_cast<Elf64_Half>(sections_.size() + 1);
-		header.e_shstrndx = static_cast<Elf64_Half>(sections_.size());
-		const Elf64_Phdr segment = {PT_LOAD, PF_R | PF_X, 0x1000, 0x1000, 0x1000, 0x100, 0x100, 0x1000};
-		std::string file = bytes_of(header) + bytes_of(segment) + body_ + names_;
-		file.resize(header.e_shoff);
-		file += bytes_of(Elf64_Shdr{});
-		for (const Elf64_Shdr &section : sections_)
-			file += bytes_of(section);
-		return file;
-	}
-
-private:
-	static constexpr std::size_t kBodyOffset = sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr);
-	template <typename T> static std::string bytes_of(const T &value)
-	{
-		return {reinterpret_cast<const char *>(&value), sizeof(value)};
-	}
-	void add(const std::string &name, uint32_t type, const std::string &content, uint64_t alignment)
-	{
-		body_.resize((body_.size() + 7) / 8 * 8);
-		Elf64_Shdr section = {};
-		section.sh_name = static_cast<Elf64_Word>(names_.size());
-		section.sh_type = type;
-		section.sh_offset = kBodyOffset + body_.size();
-		section.sh_size = content.size();
-		section.sh_addralign = alignment;
-		sections_.push_back(section);
-		names_ += name + '\0';
-		body_ += content;
-	}
-
-	std::vector<Elf64_Shdr> sections_;
-	std::string body_, names_ = std::string(1, '\0');
-};
+using test::ElfWriter;
+using test::TemporaryFolder;
 
 void write_file(const std::string &path, const std::string &content)
 {
 	fs::create_directories(fs::path(path).parent_path());
-	std::ofstream(path, std::ios::binary) << content;
+	test::write_file(path, content);
 }
 
 std::string debug_file(const std::string &build_id, const std::string &function = "stripped_function")
 {
-	ElfWriter writer;
-	if (!build_id.empty())
-		writer.add_build_id(build_id);
-	writer.add_symbol_table(function);
-	return writer.bytes();
+	return test::elf_with_function(build_id, function);
 }
 
 uint32_t crc_of(const std::string &path)
@@ -216,21 +109,21 @@ TEST(ElfDebugFile, its_symbols_name_the_stripped_file)
 	ElfWriter stripped;
 	stripped.add_debug_link("p.debug", crc_of(folder.file("p.debug")));
 	write_file(folder.file("program"), stripped.bytes());
-	Symbolizer symbolizer(Symbolizer::Options{});
-	const Symbolizer::Name name = symbolizer.resolve_user(folder.file("program"), 0x1014);
+	Symbolizer symbolizer({"", 0, true});
+	const Symbolizer::Name name = symbolizer.name(symbolizer.add({folder.file("program"), "", 0, false}), 0x1014);
 	EXPECT_EQ(name.text, "stripped_function");
 	EXPECT_EQ(name.offset, 4U);
-	EXPECT_EQ(symbolizer.resolve_user(folder.file("program"), 0x1030).text, "");
+	EXPECT_EQ(symbolizer.name(symbolizer.add({folder.file("program"), "", 0, false}), 0x1030).text, "");
 }
 
 TEST(ElfDebugFile, names_too_long_to_be_true_are_dropped)
 {
 	const TemporaryFolder folder;
 	write_file(folder.file("program"), debug_file("", std::string(70000, 'x')));
-	Symbolizer symbolizer(Symbolizer::Options{});
-	EXPECT_EQ(symbolizer.resolve_user(folder.file("program"), 0x1014).text, "");
+	Symbolizer symbolizer({"", 0, true});
+	EXPECT_EQ(symbolizer.name(symbolizer.add({folder.file("program"), "", 0, false}), 0x1014).text, "");
 	write_file(folder.file("plain"), debug_file("", std::string(60000, 'x')));
-	EXPECT_EQ(symbolizer.resolve_user(folder.file("plain"), 0x1014).text.size(), 60000U);
+	EXPECT_EQ(symbolizer.name(symbolizer.add({folder.file("plain"), "", 0, false}), 0x1014).text.size(), 60000U);
 }
 
 } // namespace

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Symbol tables of real files: this program's own, the C library's, the kernel's text form.
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <random>
 
 #include <dlfcn.h>
@@ -14,42 +12,15 @@
 
 #include "analyzer/elf_debug_file.hpp"
 #include "analyzer/symbol_table_builder.hpp"
-#include "analyzer/symbolizer.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 namespace neuroperf::analyzer {
 namespace {
 
-namespace fs = std::filesystem;
+using test::read_file;
+using test::TemporaryFolder;
+using test::write_file;
 using Binding = SymbolTableBuilder::Binding;
-
-// A folder that goes away with its owner.
-class TemporaryFolder {
-public:
-	TemporaryFolder()
-	{
-		std::string pattern = (fs::temp_directory_path() / "symbols-XXXXXX").string();
-		path_ = ::mkdtemp(pattern.data());
-	}
-	TemporaryFolder(const TemporaryFolder &) = delete;
-	TemporaryFolder &operator=(const TemporaryFolder &) = delete;
-	~TemporaryFolder() { fs::remove_all(path_); }
-	std::string file(const std::string &name) const { return (path_ / name).string(); }
-
-private:
-	fs::path path_;
-};
-
-std::string read_file(const std::string &path)
-{
-	std::ifstream in(path, std::ios::binary);
-	return {std::istreambuf_iterator<char>(in), {}};
-}
-
-void write_file(const std::string &path, std::string_view content)
-{
-	fs::create_directories(fs::path(path).parent_path());
-	std::ofstream(path, std::ios::binary) << content;
-}
 
 extern "C" __attribute__((noinline, used)) int symbol_test_landmark(int x)
 {
@@ -76,7 +47,7 @@ SymbolTable build(std::initializer_list<SymbolTableBuilder::Candidate> candidate
 std::string name_at(const SymbolTable &table, uint64_t address)
 {
 	const Symbol *symbol = table.find(address);
-	return symbol == nullptr ? "" : symbol->name;
+	return symbol == nullptr ? "" : std::string(symbol->name);
 }
 
 TEST(SymbolTable, finds_a_function_of_this_program)
