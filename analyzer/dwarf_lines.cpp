@@ -71,6 +71,12 @@ std::string_view content_of(const ElfFile &elf, std::string_view name)
 	return {static_cast<const char *>(data->d_buf), data->d_size};
 }
 
+bool names_a_scope(uint32_t tag)
+{
+	return tag == DW_TAG_namespace || tag == DW_TAG_structure_type || tag == DW_TAG_class_type ||
+	       tag == DW_TAG_union_type;
+}
+
 // One compile unit.
 struct Unit {
 	Dwarf_Off entry = 0; // of its own entry
@@ -89,6 +95,11 @@ struct Unit {
 		bool is_resolved = false;
 		DwarfLines::Frame frame;
 	};
+	struct Scope {
+		Dwarf_Off entry = 0;  // of a function, namespace or class ...
+		Dwarf_Off around = 0; // ... in this namespace or class
+	};
+	std::vector<Scope> scopes; // by entry; those around which there is nothing are left out
 	std::vector<Piece> pieces; // by address
 	std::vector<Inlined> inlined;
 	Dwarf_Lines *lines = nullptr;
@@ -110,6 +121,7 @@ struct DwarfLines::State {
 	std::vector<Unit> units;
 	RangeMap<uint32_t> unit_of; // by address
 	std::size_t ranges = 0;
+	bool is_full = false; // a bound is reached
 	std::chrono::nanoseconds used{0};
 	std::chrono::steady_clock::time_point started;
 	std::unordered_map<const void *, std::string_view> names; // by the mangled name's place
@@ -125,7 +137,8 @@ struct DwarfLines::State {
 	Unit *unit_at(uint64_t address);
 	bool entry_at(Dwarf_Off offset, Dwarf_Die *entry) const;
 	bool is_readable(const Dwarf_Attribute &attribute) const;
-	std::string_view name_of(Dwarf_Die entry);
+	std::string_view name_of(const Unit &unit, Dwarf_Die entry);
+	std::string_view qualified(const Unit &unit, Dwarf_Off entry, const char *name);
 	std::string_view readable(const char *mangled);
 	void resolve(const Unit &unit, Unit::Inlined *inlined);
 	template <typename Visit> void visit_ranges(Dwarf_Die *entry, Visit visit);
@@ -133,7 +146,7 @@ struct DwarfLines::State {
 
 Status DwarfLines::State::begin()
 {
-	if (elf->section(".debug_info") == nullptr && elf->section(".zdebug_info") == nullptr)
+	if (!has_debug_information(*elf))
 		return Error{ErrorCode::not_found, "no debug information", 0, ""};
 	GElf_Ehdr header = {};
 	if (gelf_getehdr(elf->handle(), &header) == nullptr || header.e_type == ET_REL || !elf->little_endian())
@@ -183,13 +196,15 @@ void DwarfLines::State::open_supplementary()
 bool DwarfLines::State::within_bounds(std::size_t more)
 {
 	ranges += more;
+	if (is_full)
+		return false;
 	const bool in_time = ranges % 64 != 0 || used + (std::chrono::steady_clock::now() - started) < kMaximumTime;
 	if (in_time && ranges <= options.maximum_ranges)
 		return true;
 	problem = in_time ? fmt::format("it has more than {} ranges of inlined functions; some are not shown",
 					options.maximum_ranges)
 			  : "its debug information takes too long to read; some inlined functions are not shown";
-	ranges = options.maximum_ranges;
+	is_full = true;
 	return false;
 }
 
@@ -260,26 +275,35 @@ void DwarfLines::State::index_unit(Unit *unit)
 	RangeMap<uint32_t> painted; // inner ones come behind outer ones
 	std::vector<uint32_t> open; // for each list of children under way, in which inlined function it is
 	uint32_t around = kNone;
+	std::vector<Dwarf_Off> open_scopes; // likewise; 0: none
+	Dwarf_Off scope = 0;
 	for (DwarfWalk::Entry entry; walk.next(&entry);) {
 		if (entry.tag == 0) {
 			if (open.empty())
 				break;
 			around = open.back();
 			open.pop_back();
+			scope = open_scopes.back();
+			open_scopes.pop_back();
 			continue;
 		}
+		const bool is_scope = names_a_scope(entry.tag);
+		if (scope != 0 && (is_scope || entry.tag == DW_TAG_subprogram))
+			unit->scopes.push_back({entry.offset, scope});
 		uint32_t inside = entry.tag == DW_TAG_subprogram ? kNone : around;
 		Dwarf_Die die = {};
 		if (entry.tag == DW_TAG_inlined_subroutine && entry_at(entry.offset, &die)) {
 			inside = static_cast<uint32_t>(unit->inlined.size());
 			unit->inlined.push_back({entry.offset, around, false, {}});
 			visit_ranges(&die, [&](uint64_t begin, uint64_t end) { painted.paint(begin, end, inside); });
-			if (ranges >= options.maximum_ranges)
+			if (is_full)
 				break;
 		}
 		if (entry.has_children) {
 			open.push_back(around);
 			around = inside;
+			open_scopes.push_back(scope);
+			scope = is_scope ? entry.offset : 0;
 		}
 	}
 	if (walk.is_damaged())
@@ -319,7 +343,7 @@ std::string_view DwarfLines::State::readable(const char *mangled)
 }
 
 // The linkage name says where a function belongs (namespace, class); the plain name does not.
-std::string_view DwarfLines::State::name_of(Dwarf_Die entry)
+std::string_view DwarfLines::State::name_of(const Unit &unit, Dwarf_Die entry)
 {
 	const char *plain = nullptr;
 	for (int hops = 0; hops < 16; hops++) {
@@ -338,7 +362,32 @@ std::string_view DwarfLines::State::name_of(Dwarf_Die entry)
 			break;
 		entry = next;
 	}
-	return plain == nullptr ? std::string_view{} : readable(plain);
+	return plain == nullptr ? std::string_view{} : qualified(unit, dwarf_dieoffset(&entry), plain);
+}
+
+// Functions that no other unit sees have no linkage name. Scopes are known of the unit itself: what dwz moved to
+// another one stays unqualified.
+std::string_view DwarfLines::State::qualified(const Unit &unit, Dwarf_Off entry, const char *name)
+{
+	std::string text(name);
+	for (int levels = 0; levels < 32; levels++) {
+		const auto scope =
+			std::lower_bound(unit.scopes.begin(), unit.scopes.end(), entry,
+					 [](const Unit::Scope &a, Dwarf_Off wanted) { return a.entry < wanted; });
+		if (scope == unit.scopes.end() || scope->entry != entry)
+			break;
+		entry = scope->around;
+		Dwarf_Die die = {};
+		Dwarf_Attribute attribute = {};
+		const char *around = nullptr;
+		if (entry_at(entry, &die) && dwarf_attr(&die, DW_AT_name, &attribute) != nullptr &&
+		    is_readable(attribute))
+			around = dwarf_formstring(&attribute);
+		text.insert(0, std::string(around == nullptr ? "(anonymous namespace)" : around) + "::");
+		if (text.size() > kMaximumNameLength)
+			return readable(name);
+	}
+	return kept.emplace_back(std::move(text));
 }
 
 void DwarfLines::State::resolve(const Unit &unit, Unit::Inlined *inlined)
@@ -347,7 +396,7 @@ void DwarfLines::State::resolve(const Unit &unit, Unit::Inlined *inlined)
 	Dwarf_Die die = {}, unit_die = {};
 	if (!entry_at(inlined->entry, &die) || !entry_at(unit.entry, &unit_die))
 		return;
-	inlined->frame.name = name_of(die);
+	inlined->frame.name = name_of(unit, die);
 	Dwarf_Attribute attribute = {};
 	Dwarf_Word number = 0, file = 0;
 	if (dwarf_attr(&die, DW_AT_call_line, &attribute) != nullptr && dwarf_formudata(&attribute, &number) == 0)

@@ -39,9 +39,14 @@ bool belongs(const ElfFile &candidate, const ElfFile &elf)
 
 } // namespace
 
+bool has_debug_information(const ElfFile &elf)
+{
+	return elf.section(".debug_info") != nullptr || elf.section(".zdebug_info") != nullptr;
+}
+
 bool has_symbols_or_debug_information(const ElfFile &elf)
 {
-	return elf.section_of_type(SHT_SYMTAB) != nullptr || elf.section(".debug_info") != nullptr;
+	return elf.section_of_type(SHT_SYMTAB) != nullptr || has_debug_information(elf);
 }
 
 std::optional<ElfFile> find_debug_file_by_build_id(std::string_view build_id, const std::string &debug_root)

@@ -10,6 +10,8 @@
 
 namespace neuroperf::analyzer {
 
+bool has_debug_information(const ElfFile &elf);
+
 // Whether there is anything in a file that stripping takes away.
 bool has_symbols_or_debug_information(const ElfFile &elf);
 

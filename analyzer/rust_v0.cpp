@@ -179,7 +179,7 @@ private:
 				digit = static_cast<uint64_t>(c - 'A') + 36;
 			else
 				failed_ = true;
-			failed_ = failed_ || value > UINT64_MAX / 64;
+			failed_ = failed_ || value > (UINT64_MAX - digit) / 62;
 			value = value * 62 + digit;
 		}
 		return value + 1;

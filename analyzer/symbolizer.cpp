@@ -110,7 +110,7 @@ Symbolizer::ModulePointer Symbolizer::load_file(const CodeFile &file)
 	std::optional<ElfFile> debug;
 	std::string debug_problem;
 	if (!found.is_debug_file && (found.elf->section_of_type(SHT_SYMTAB) == nullptr ||
-				     (wants_debug_information && found.elf->section(".debug_info") == nullptr)))
+				     (wants_debug_information && !has_debug_information(*found.elf))))
 		debug = finder_.find_debug_file(found, &debug_problem);
 	problem(file.path, debug_problem);
 	module->table = SymbolTable::from_elf(*found.elf, debug ? &*debug : nullptr);
@@ -129,7 +129,7 @@ void Symbolizer::load_debug_information(Module *module, CodeFinder::Found found,
 	options.folder = folder_of(options_.root + found.path);
 	options.root = options_.root;
 	options.debug_root = options_.debug_root;
-	ElfFile &elf = debug && debug->section(".debug_info") != nullptr ? *debug : *found.elf;
+	ElfFile &elf = debug && has_debug_information(*debug) ? *debug : *found.elf;
 	Result<DwarfLines> dwarf = DwarfLines::open(std::move(elf), options);
 	if (dwarf.ok())
 		module->dwarf = std::make_unique<DwarfLines>(std::move(*dwarf));
