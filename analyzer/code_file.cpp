@@ -65,7 +65,8 @@ struct CodeFinder::Search {
 	Found found;
 	std::string stranger; // build id of a file at the path that is another one
 	bool has_stranger = false;
-	std::string error; // why the path cannot be read
+	bool at_paths = true; // still looking at paths, not by build id
+	std::string error;    // why the path cannot be read
 
 	std::string problem() const
 	{
@@ -129,9 +130,9 @@ bool CodeFinder::take(Search *search, Result<FileDescriptor> file, const std::st
 	}
 	const std::string &wanted = search->file.build_id;
 	if (!wanted.empty() && !same_build_id(elf->build_id(), wanted)) {
-		if (!search->has_stranger)
+		if (!search->has_stranger && search->at_paths)
 			search->stranger = elf->build_id();
-		search->has_stranger = true;
+		search->has_stranger = search->has_stranger || search->at_paths;
 		return false;
 	}
 	search->found.elf = std::move(*elf);
@@ -154,9 +155,7 @@ void CodeFinder::look_at_paths(Search *search)
 		search->found.path = path;
 		return;
 	}
-	if (!process_first && pid != 0 && !search->file.build_id.empty())
-		take(search, open_regular_file_below(process, path), process + path);
-	else if (!process_first && pid != 0 && !search->has_stranger)
+	if (!process_first && pid != 0)
 		take(search, open_regular_file_below(process, path), process + path);
 }
 
@@ -174,6 +173,7 @@ void CodeFinder::look_by_build_id(Search *search)
 	const std::string &id = search->file.build_id;
 	if (id.empty())
 		return;
+	search->at_paths = false;
 	for (const char *kind : {"elf", "vdso", ""}) {
 		Result<FileDescriptor> file = cached(id, kind);
 		if (file.ok() && take(search, std::move(file), "cached file"))
@@ -219,7 +219,7 @@ std::optional<ElfFile> CodeFinder::ask_servers(std::string_view build_id, Debugi
 
 CodeFinder::Found CodeFinder::find_vdso(const CodeFile &file)
 {
-	Search search{file, file.path, false, {}, "", false, ""};
+	Search search{file, file.path, false, {}, "", false, true, ""};
 	Result<ElfFile> own = own_vdso();
 	if (!own.ok()) {
 		search.error = own.error().what;
@@ -241,7 +241,7 @@ CodeFinder::Found CodeFinder::find(const CodeFile &file)
 		return {};
 	if (file.path == "[vdso]")
 		return find_vdso(file);
-	Search search{file, file.path, is_deleted(file.path), {}, "", false, ""};
+	Search search{file, file.path, is_deleted(file.path), {}, "", false, true, ""};
 	if (search.deleted)
 		search.path.resize(search.path.size() - kDeleted.size());
 	look_at_paths(&search);

@@ -233,8 +233,13 @@ void DwarfLines::State::list_units()
 			break;
 		offset = next;
 		Dwarf_Die entry = {};
-		if (!entry_at(entry_offset, &entry) || dwarf_tag(&entry) != DW_TAG_compile_unit)
+		if (!entry_at(entry_offset, &entry) ||
+		    (dwarf_tag(&entry) != DW_TAG_compile_unit && dwarf_tag(&entry) != DW_TAG_skeleton_unit))
 			continue;
+		if (dwarf_hasattr(&entry, DW_AT_dwo_name) || dwarf_hasattr(&entry, DW_AT_GNU_dwo_name))
+			problem = "part of its debug information is in .dwo files, which are not read; functions "
+				  "inlined there "
+				  "are not shown";
 		const auto number = static_cast<uint32_t>(units.size());
 		Unit unit;
 		unit.entry = entry_offset;

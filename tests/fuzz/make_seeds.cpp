@@ -10,6 +10,7 @@
 #include "recording/private_section.hpp"
 #include "recording/reader.hpp"
 #include "recording/tracing_data.hpp"
+#include "tests/support/jitdump_writer.hpp"
 #include "tests/support/recording_builder.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -76,17 +77,33 @@ void texts()
 	const recording::SymbolicName names[] = {{1, "layer", "conv"}};
 	seed("tracing_data", "own", recording::own_tracing_data(names, 1 << 20));
 	const std::string text = recording::format_text(recording::OwnEvent::layer_def, names);
-	seed("tracing_data", "format", text + std::string("\0\1\2\3\4\5\6\7payload of a layer definition", 40));
+	seed("tracing_data", "format", text + std::string("\0\1\2\3\4\5\6\7payload of a layer definition", 37));
 	for (const std::string &model : {std::string("horowitz-45nm"), std::string("loihi")})
 		seed("report_json", model, read_file(NEUROPERF_SOURCE_DIR "/data/energy/" + model + ".json"));
-	const char *const mangled[] = {"_ZN9neuroperf8analyzer10SymbolTable4findEm",
-				       "_ZNSt6vectorIiSaIiEE9push_backERKi.isra.0",
-				       "_ZZN1aC4EvENKUlvE_clEv",
-				       "main",
-				       "_Z1fIJidEEvDpT_",
-				       "_ZNKSt8functionIFvvEEclEv.cold"};
+	const char *const mangled[] = {
+		"_ZN9neuroperf8analyzer10SymbolTable4findEm",
+		"_ZNSt6vectorIiSaIiEE9push_backERKi.isra.0",
+		"_ZZN1aC4EvENKUlvE_clEv",
+		"main",
+		"_Z1fIJidEEvDpT_",
+		"_ZNKSt8functionIFvvEEclEv.cold",
+		"_ZN49_$LT$a..Neuron$LT$T$GT$$u20$as$u20$a..Spike$GT$4fire17h0123456789abcdefE",
+		"_RNvMNtCslNYArtu3iFV_5alloc6stringNtB2_6String11try_reserve",
+		"_RINvC1a3genTFKClElFG_RL0_hRL0_Atj4_ERL0_hEKb1_Kcdf_Kln5_DNtB2_5Spikep1TuEL_EB2_",
+		"_RINvC1a3genDG_INtB2_2FnTRL0_hEEp6OutputRL0_hEL_NCNvB2_4mains0_0EB2_.llvm.1",
+		"_RNvC1au9gre_6qa7r"};
 	for (std::size_t i = 0; i < std::size(mangled); i++)
 		seed("demangle", fmt::format("{}", i), mangled[i]);
+}
+
+void generated_code()
+{
+	seed("perf_map", "map",
+	     "1000 100 LazyCompile:*spike /app/net.js:12\n0x1080 0x20 inner\r\n0f80 90 before\nnot a line\n"
+	     "ffffffffffffff00 ffffffffffffffff end");
+	test::JitDumpWriter dump;
+	dump.load(30, 0x3000, 0x10, "late").load(10, 0x1000, 0x20, "early").other(15).move(20, 0x1000, 0x5000, 0x20);
+	seed("jitdump", "dump", dump.load(25, 0x1000, 0x10, "reused").bytes());
 }
 
 void writes()
@@ -117,6 +134,7 @@ int main(int argc, char **argv)
 	folder = argv[1];
 	recordings(test::TemporaryFolder());
 	texts();
+	generated_code();
 	writes();
 	return 0;
 }
