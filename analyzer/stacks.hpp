@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "analyzer/code_places.hpp"
+#include "analyzer/place_numbers.hpp"
 #include "analyzer/layers.hpp"
 #include "analyzer/report.hpp"
 #include "analyzer/symbolizer.hpp"
@@ -91,7 +91,7 @@ private:
 	Options options_;
 	const Threads &threads_;
 	const Layers &layers_;
-	CodePlaces places_;
+	PlaceNumbers places_;
 	std::vector<Node> nodes_ = {{{0, 0, FrameKind::root}, 0}};
 	tsl::robin_map<Key, uint32_t, KeyHash> children_;
 	std::vector<Path> paths_;                   // by thread

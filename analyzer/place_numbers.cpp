@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "analyzer/code_places.hpp"
+#include "analyzer/place_numbers.hpp"
 
 namespace neuroperf::analyzer {
 namespace {
@@ -10,7 +10,7 @@ constexpr std::size_t kMaxSeen = 4'000'000; // forgotten when there are more; th
 
 } // namespace
 
-PlaceNumber CodePlaces::number(ProcessId process, const Frame &frame)
+PlaceNumber PlaceNumbers::number(ProcessId process, const Frame &frame)
 {
 	const Seen key{frame.address, threads_.generation(process, frame.side),
 		       static_cast<uint32_t>(frame.side) << 1 | (frame.is_return ? 1u : 0u)};
@@ -23,7 +23,7 @@ PlaceNumber CodePlaces::number(ProcessId process, const Frame &frame)
 	return number;
 }
 
-PlaceNumber CodePlaces::find(ProcessId process, const Frame &frame)
+PlaceNumber PlaceNumbers::find(ProcessId process, const Frame &frame)
 {
 	const uint64_t address = frame.address - (frame.is_return && frame.address > 0 ? 1 : 0);
 	CodePlace place{frame.side, false, ModuleId{}, address};

@@ -31,9 +31,9 @@ struct CodePlace {
 	bool operator==(const CodePlace &) const = default;
 };
 
-class CodePlaces {
+class PlaceNumbers {
 public:
-	explicit CodePlaces(const Threads &threads) : threads_(threads) {}
+	explicit PlaceNumbers(const Threads &threads) : threads_(threads) {}
 
 	PlaceNumber number(ProcessId process, const Frame &frame);
 	const std::vector<CodePlace> &places() const { return places_; }
