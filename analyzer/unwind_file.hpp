@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The call frame information of one ELF file, read when it is first asked for. The file is closed again: only copies of
+// its .eh_frame and .debug_frame are kept, and where its code lies.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analyzer/call_frame_table.hpp"
+#include "analyzer/elf_file.hpp"
+
+namespace neuroperf::analyzer {
+
+class UnwindFile {
+public:
+	static UnwindFile at_path(std::string path) { return {std::move(path), false}; }
+	static UnwindFile of_image(std::string image) { return {std::move(image), true}; }
+
+	// Address in the file of what is mapped from an offset; false if no code is there, or the file cannot be read.
+	bool address_of_offset(uint64_t offset, UnwindMachine machine, uint64_t *address);
+	// Row of an address, from .eh_frame or else .debug_frame.
+	CallFrameTable::Found row_at(uint64_t address, UnwindMachine machine, CallFrameRow *row);
+
+private:
+	struct Section {
+		std::unique_ptr<std::string> bytes; // stays where it is: the table looks into it
+		CallFrameTable table;
+	};
+
+	UnwindFile(std::string source, bool is_image) : source_(std::move(source)), is_image_(is_image) {}
+	void read(UnwindMachine machine);
+	void read_section(const ElfFile &elf, std::string_view name, CallFrameTable::Kind kind, UnwindMachine machine);
+
+	std::string source_; // path, or image until it is read
+	bool is_image_;
+	bool is_read_ = false;
+	std::vector<ElfFile::Segment> code_;
+	std::vector<Section> sections_; // .eh_frame first: it is there to be unwound by
+};
+
+} // namespace neuroperf::analyzer
