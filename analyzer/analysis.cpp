@@ -23,8 +23,9 @@ constexpr std::size_t kMaxStats = 200;
 
 class Collector : public RecordVisitor {
 public:
-	Collector(const recording::PerfDataReader &reader, const SampleFilter &filter, Analysis *analysis)
-		: reader_(reader), filter_(filter), own_(reader), values_(reader), analysis_(*analysis)
+	Collector(const recording::PerfDataReader &reader, const AnalysisOptions &options, Analysis *analysis)
+		: reader_(reader), filter_(options.filter), own_(reader), values_(reader), analysis_(*analysis),
+		  user_stacks_(reader, analysis->threads, options.symbol_root)
 	{
 		analysis_.samples_of_event.resize(reader.events().size());
 	}
@@ -43,6 +44,7 @@ public:
 	}
 
 	uint64_t unknown_counters() const { return values_.unknown(); }
+	std::array<uint64_t, Unwinder::kEnds> unwound() const { return user_stacks_.ends(); }
 
 private:
 	void visit_sample(const OrderedRecord &record)
@@ -52,12 +54,12 @@ private:
 			if (const auto kind = own_.kind(event))
 				visit_own(*kind, event, sample);
 			else if (event == analysis_.counted_event)
-				count_sample(sample);
+				count_sample(reader_.events()[static_cast<std::size_t>(event)], sample);
 		});
 		analysis_.damaged_records += parsed ? 0 : 1;
 	}
 
-	void count_sample(const Sample &sample)
+	void count_sample(const recording::RecordedEvent &event, const Sample &sample)
 	{
 		const ThreadId thread = thread_of(sample.identity);
 		if (!window_.has(sample.identity.time_ns) || !filter_.has_thread(analysis_.threads, thread) ||
@@ -67,6 +69,7 @@ private:
 		analysis_.threads.thread(thread).samples++;
 		frames_.clear();
 		append_call_chain(sample, &frames_);
+		user_stacks_.append(analysis_.threads.thread(thread).process, event, sample, &frames_);
 		if (frames_.empty())
 			frames_.push_back({sample.ip, side_of(sample), false});
 		analysis_.stacks.add(thread, frames_);
@@ -221,6 +224,7 @@ private:
 	OwnEvents own_;
 	SampleValues values_;
 	Analysis &analysis_;
+	UserStacks user_stacks_;
 	bool begun_ = false;
 	TimeWindow window_;
 	uint64_t last_key_ = 0;
@@ -264,17 +268,17 @@ Result<int> choose_event(const recording::PerfDataReader &reader, const std::str
 
 } // namespace
 
-Status analyze(const recording::PerfDataReader &reader, const SampleFilter &filter, const std::string &event,
-	       const OrderOptions &order, Analysis *analysis)
+Status analyze(const recording::PerfDataReader &reader, const AnalysisOptions &options, Analysis *analysis)
 {
-	const Result<int> counted = choose_event(reader, event);
+	const Result<int> counted = choose_event(reader, options.event);
 	if (!counted.ok())
 		return counted.error();
 	analysis->counted_event = *counted;
 	take_build_ids(reader, &analysis->threads);
-	Collector collector(reader, filter, analysis);
-	analysis->stream = visit_in_time_order(reader, &collector, order);
+	Collector collector(reader, options, analysis);
+	analysis->stream = visit_in_time_order(reader, &collector, options.order);
 	analysis->unknown_counters = collector.unknown_counters();
+	analysis->unwound = collector.unwound();
 	analysis->layers.finish();
 	return Done{};
 }

@@ -2,8 +2,8 @@
 // Reads a recording once, in time order, and collects what the report needs.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -14,6 +14,7 @@
 #include "analyzer/stacks.hpp"
 #include "analyzer/threads.hpp"
 #include "analyzer/time_order.hpp"
+#include "analyzer/user_stacks.hpp"
 #include "recording/reader.hpp"
 
 namespace neuroperf::analyzer {
@@ -41,13 +42,19 @@ struct Analysis {
 	uint64_t lost_in_process = 0;                   // of our own events
 	uint64_t damaged_records = 0;                   // could not be parsed
 	uint64_t unknown_counters = 0;                  // of groups, that the header does not describe
+	std::array<uint64_t, Unwinder::kEnds> unwound{}; // stacks unwound from their copies, by how they ended
 	uint64_t kernel_text = 0;                       // address of _text, from the kernel's MMAP record
 	uint64_t first_event_ns = 0, last_event_ns = 0; // of in-process events
 };
 
-// Fills `analysis` from the recording. `event`: name of the event to count; empty: the first that samples code.
-// Error: usage, there is no such event.
-Status analyze(const recording::PerfDataReader &reader, const SampleFilter &filter, const std::string &event,
-	       const OrderOptions &order, Analysis *analysis);
+struct AnalysisOptions {
+	SampleFilter filter{};
+	std::string event{};       // name of the event to count; empty: the first that samples code
+	OrderOptions order{};
+	std::string symbol_root{}; // where the recorded system's files lie; empty: here
+};
+
+// Fills `analysis` from the recording. Error: usage, there is no such event.
+Status analyze(const recording::PerfDataReader &reader, const AnalysisOptions &options, Analysis *analysis);
 
 } // namespace neuroperf::analyzer

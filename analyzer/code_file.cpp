@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analyzer/code_file.hpp"
 
+#include <cstdlib>
+
 #include <elf.h>
 #include <limits.h>
 #include <link.h>
@@ -84,6 +86,12 @@ struct CodeFinder::Search {
 				   reason.empty() ? "it is no file" : reason, short_build_id(file.build_id));
 	}
 };
+
+std::string default_build_id_cache()
+{
+	const char *home = std::getenv("HOME");
+	return home == nullptr || *home == '\0' ? "" : std::string(home) + "/.debug";
+}
 
 std::string folder_of(const std::string &path)
 {

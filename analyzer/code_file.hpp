@@ -33,6 +33,9 @@ struct CodePlaces {
 	std::string build_id_cache; // perf's; not below root
 };
 
+// $HOME/.debug; empty without a home.
+std::string default_build_id_cache();
+
 // ".../usr/lib" for "/usr/lib/x.so"; "." without a slash.
 std::string folder_of(const std::string &path);
 

@@ -45,6 +45,7 @@ public:
 		plan_items();
 		notes();
 		layer_problems();
+		cut_stacks();
 		symbol_problems();
 		absences();
 		overhead();
@@ -185,6 +186,31 @@ private:
 			add(Severity::warning, "unnamed_layers",
 			    fmt::format("{} layers have events but no name", in_.layers.unnamed),
 			    "define layers while recording is on", static_cast<uint64_t>(in_.layers.unnamed));
+	}
+
+	// Stacks that end before the thread's first function, and why.
+	void cut_stacks()
+	{
+		using End = Unwinder::End;
+		constexpr struct {
+			End end;
+			const char *why, *remedy;
+		} kCauses[] = {
+			{End::stack_too_short, "the copy of the stack ended", "record more: --call-graph dwarf,65528"},
+			{End::no_rules, "code without unwind information", ""},
+			{End::no_progress, "unwind information that leads nowhere", ""},
+			{End::limit, "deeper than 127 frames", ""},
+			{End::bad_registers, "no usable registers", ""},
+		};
+		uint64_t all = 0;
+		for (const uint64_t count : in_.analysis.unwound)
+			all += count;
+		for (const auto &cause : kCauses)
+			if (const uint64_t count = in_.analysis.unwound[static_cast<std::size_t>(cause.end)]; count > 0)
+				add(count * 20 > all ? Severity::warning : Severity::info, "cut_stacks",
+				    fmt::format("{} of {} unwound stacks do not reach the thread's first function: {}",
+						count, all, cause.why),
+				    cause.remedy, count);
 	}
 
 	void symbol_problems()

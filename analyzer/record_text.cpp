@@ -7,6 +7,7 @@
 #include "analyzer/sample_values.hpp"
 #include "analyzer/task_records.hpp"
 #include "analyzer/threads.hpp"
+#include "analyzer/user_stacks.hpp"
 #include "recording/bytes.hpp"
 
 namespace neuroperf::analyzer {
@@ -35,7 +36,7 @@ class Printer : public RecordVisitor {
 public:
 	Printer(const recording::PerfDataReader &reader, bool demangle,
 		const std::function<bool(std::string_view)> &print)
-		: reader_(reader), print_(print), values_(reader), symbolizer_(options_of(demangle))
+		: reader_(reader), print_(print), values_(reader), user_stacks_(reader, threads_, ""), symbolizer_(options_of(demangle))
 	{
 		take_build_ids(reader, &threads_);
 	}
@@ -84,7 +85,7 @@ private:
 		if (event.attr.type == PERF_TYPE_TRACEPOINT && format != reader_.formats().end())
 			fields(format->second, sample.raw);
 		if (event.attr.sample_type & PERF_SAMPLE_IP)
-			code(sample);
+			code(event, sample);
 		line_ += '\n';
 	}
 
@@ -102,13 +103,14 @@ private:
 		}
 	}
 
-	void code(const Sample &sample)
+	void code(const recording::RecordedEvent &event, const Sample &sample)
 	{
 		const ThreadId thread = threads_.thread(sample.identity.pid, sample.identity.tid);
 		const ProcessId process = threads_.thread(thread).process;
 		line_ += fmt::format(" period={} ip={:#x} ", sample.period, sample.ip);
 		frames_.clear();
 		append_call_chain(sample, &frames_);
+		user_stacks_.append(process, event, sample, &frames_);
 		if (frames_.empty())
 			frames_.push_back({sample.ip, side_of(sample), false});
 		for (std::size_t i = 0; i < frames_.size(); i++) {
@@ -273,8 +275,9 @@ private:
 	const recording::PerfDataReader &reader_;
 	const std::function<bool(std::string_view)> &print_;
 	SampleValues values_;
-	Symbolizer symbolizer_;
 	Threads threads_;
+	UserStacks user_stacks_;
+	Symbolizer symbolizer_;
 	std::vector<Symbolizer::FileId> files_; // by module
 	std::vector<Frame> frames_;             // scratch
 	std::string line_;

@@ -281,10 +281,10 @@ Result<Report> make_report(const std::string &path, const ReportOptions &options
 	Analysis analysis(options.skip_first);
 	const bool by_thread = std::find(keys->begin(), keys->end(), GroupKey::thread) != keys->end();
 	analysis.stacks.set_options({by_thread, options.inline_frames, options.lines});
-	OrderOptions order;
+	AnalysisOptions how{*filter, options.filter.event, {}, options.symbol_root};
 	if (options.progress)
-		order.progress = [&](uint64_t done) { options.progress(done, reader->file_size()); };
-	if (const Status done = analyze(*reader, *filter, options.filter.event, order, &analysis); !done.ok())
+		how.order.progress = [&](uint64_t done) { options.progress(done, reader->file_size()); };
+	if (const Status done = analyze(*reader, how, &analysis); !done.ok())
 		return done.error();
 	const auto decoded = recording::decode_private_section(reader->private_section());
 	const ordered_json section = decoded.ok() ? *decoded : ordered_json();

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "analyzer/jitdump.hpp"
+
 namespace neuroperf::analyzer {
 namespace {
 
@@ -32,8 +34,12 @@ PlaceNames::PlaceNames(const Threads &threads, const std::vector<CodePlace> &pla
 		       bool inline_frames, bool lines)
 	: threads_(threads), symbolizer_(*symbolizer), inline_frames_(inline_frames), lines_(lines)
 {
-	for (std::size_t i = 0; i < threads.module_count(); i++)
-		file_of_module_.push_back(symbolizer_.add(threads.module(static_cast<ModuleId>(i)).file));
+	for (std::size_t i = 0; i < threads.module_count(); i++) {
+		const CodeFile &file = threads.module(static_cast<ModuleId>(i)).file;
+		if (is_jitdump(file.path)) // mapped only so that recorders learn of it
+			symbolizer_.add_jitdump(file.pid, file.path);
+		file_of_module_.push_back(symbolizer_.add(file));
+	}
 	begin_.reserve(places.size() + 1);
 	for (const CodePlace &place : places) {
 		add_place(place);
@@ -56,7 +62,8 @@ void PlaceNames::add_place(const CodePlace &place)
 	if (!lines_) {
 		flat_.push_back(function_of_symbol(symbol, place));
 	} else {
-		const Symbolizer::Line line = symbolizer_.line(file, place.offset);
+		const Symbolizer::Line line = inline_frames_ ? symbolizer_.line_in_function(file, place.offset)
+							     : symbolizer_.line(file, place.offset);
 		flat_.push_back(function({std::string(symbol.empty() ? kUnknown : symbol), module.file.path,
 					  line.file.empty() ? "" : fmt::format("{}:{}", line.file, line.number),
 					  place.side != Side::user, !symbol.empty()}));

@@ -24,12 +24,6 @@ std::string sentence_of(const Error &error)
 	return error.hint.empty() ? error.what : error.what + "; " + error.hint;
 }
 
-std::string default_build_id_cache()
-{
-	const char *home = std::getenv("HOME");
-	return home == nullptr || *home == '\0' ? "" : std::string(home) + "/.debug";
-}
-
 CodePlaces places_of(const Symbolizer::Options &options)
 {
 	return {options.root, options.debug_root,

@@ -37,12 +37,26 @@ void UnwindFile::read(UnwindMachine machine)
 		return;
 	const Result<ElfFile> elf =
 		is_image_ ? ElfFile::from_image(source.data(), source.size()) : ElfFile::open(source);
+	if (elf.ok())
+		read(*elf, machine);
+}
+
+void UnwindFile::read(const ElfFile &elf, UnwindMachine machine)
+{
 	const unsigned wanted = machine == UnwindMachine::x86_64 ? EM_X86_64 : EM_AARCH64;
-	if (!elf.ok() || elf->machine() != wanted || !elf->little_endian())
+	if (elf.machine() != wanted || !elf.little_endian())
 		return;
-	code_ = elf->executable_segments();
-	read_section(*elf, ".eh_frame", CallFrameTable::Kind::eh_frame, machine);
-	read_section(*elf, ".debug_frame", CallFrameTable::Kind::debug_frame, machine);
+	code_ = elf.executable_segments();
+	read_section(elf, ".eh_frame", CallFrameTable::Kind::eh_frame, machine);
+	read_section(elf, ".debug_frame", CallFrameTable::Kind::debug_frame, machine);
+}
+
+UnwindFile UnwindFile::of_elf(const ElfFile &elf, UnwindMachine machine)
+{
+	UnwindFile file("", false);
+	file.is_read_ = true;
+	file.read(elf, machine);
+	return file;
 }
 
 void UnwindFile::read_section(const ElfFile &elf, std::string_view name, CallFrameTable::Kind kind,

@@ -18,6 +18,7 @@ class UnwindFile {
 public:
 	static UnwindFile at_path(std::string path) { return {std::move(path), false}; }
 	static UnwindFile of_image(std::string image) { return {std::move(image), true}; }
+	static UnwindFile of_elf(const ElfFile &elf, UnwindMachine machine); // reads it now
 
 	// Address in the file of what is mapped from an offset; false if no code is there, or the file cannot be read.
 	bool address_of_offset(uint64_t offset, UnwindMachine machine, uint64_t *address);
@@ -32,6 +33,7 @@ private:
 
 	UnwindFile(std::string source, bool is_image) : source_(std::move(source)), is_image_(is_image) {}
 	void read(UnwindMachine machine);
+	void read(const ElfFile &elf, UnwindMachine machine);
 	void read_section(const ElfFile &elf, std::string_view name, CallFrameTable::Kind kind, UnwindMachine machine);
 
 	std::string source_; // path, or image until it is read

@@ -92,6 +92,12 @@ Unwinder::FileId Unwinder::add_file(std::string path)
 	return static_cast<FileId>(files_.size() - 1);
 }
 
+Unwinder::FileId Unwinder::add_elf(const ElfFile &elf)
+{
+	files_.push_back(UnwindFile::of_elf(elf, machine_));
+	return static_cast<FileId>(files_.size() - 1);
+}
+
 Unwinder::FileId Unwinder::add_image(std::string bytes)
 {
 	files_.push_back(UnwindFile::of_image(std::move(bytes)));

@@ -48,6 +48,7 @@ public:
 	// that is gone).
 	FileId add_file(std::string path);
 	FileId add_image(std::string bytes); // an ELF file in memory: the vdso
+	FileId add_elf(const ElfFile &elf);  // reads it now
 
 	// Fills `addresses`, innermost first, at most `limit`: the instruction pointer; then for each caller an address
 	// inside its call instruction (return address - 1). Exact are what a signal interrupted, and the trampoline

@@ -24,7 +24,7 @@ protected:
 		const auto filter = SampleFilter::make(options);
 		ASSERT_TRUE(filter.ok()) << filter.error().what;
 		analysis_.emplace(0);
-		ASSERT_TRUE(analyze(*reader, *filter, options.event, {}, &*analysis_).ok());
+		ASSERT_TRUE(analyze(*reader, {*filter, options.event}, &*analysis_).ok());
 	}
 	const Definition &layer(DefinitionNumber number) { return analysis_->layers.definitions()[number]; }
 
@@ -134,8 +134,8 @@ TEST_F(AnalysisTest, FiltersThatMakeNoSense)
 	recording_.finish();
 	auto reader = recording::PerfDataReader::open(path_);
 	Analysis analysis(0);
-	EXPECT_FALSE(analyze(*reader, *SampleFilter::make({}), "no-such-event", {}, &analysis).ok());
-	EXPECT_TRUE(analyze(*reader, *SampleFilter::make({}), "cpu-clock", {}, &analysis).ok());
+	EXPECT_FALSE(analyze(*reader, {.event = "no-such-event"}, &analysis).ok());
+	EXPECT_TRUE(analyze(*reader, {.event = "cpu-clock"}, &analysis).ok());
 }
 
 TEST_F(AnalysisTest, ExecEndsTheOpenCallsOfItsThread)
