@@ -211,7 +211,7 @@ TEST(DwarfEntries, forms_are_counted_by_their_sizes)
 					26);
 	const DwarfEncoding encoding{4, 8, 4};
 	const DwarfAbbreviations table(abbreviations, 0, encoding);
-	const std::string section("\x01\x02zz\x80\x01\x02yyyy\x00\x03", 13);
+	const std::string section("\x01\x02zz\x80\x01\x02yyyy\x00\x03zzzzzzzz", 21);
 	DwarfWalk walk(section, 0, section.size(), encoding, table);
 	DwarfWalk::Entry entry;
 	ASSERT_TRUE(walk.next(&entry));
