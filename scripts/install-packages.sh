@@ -12,7 +12,7 @@ packages_of() {
 	# cmake + generator, compiler, the libraries that the program links, the command line parser, man pages.
 	build) echo cmake ninja-build g++ pkg-config libelf-dev libdw-dev libzstd-dev libfmt-dev robin-map-dev nlohmann-json3-dev libcli11-dev scdoc ;;
 	# Test libraries; perf and xmllint as independent readers of what we write; man to look at the pages; python3 counts.
-	test) echo libgtest-dev libgmock-dev libvalijson-dev linux-perf libxml2-utils man-db python3 python3-jsonschema binutils ;;
+	test) echo libgtest-dev libgmock-dev libvalijson-dev linux-perf libxml2-utils man-db python3 python3-jsonschema binutils dwz libdebuginfod1 ;;
 	demo) echo linux-perf ;;
 	lint) echo clang-format-14 git ;;
 	fuzz) echo clang-14 libclang-rt-14-dev ;;
