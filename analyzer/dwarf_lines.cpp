@@ -214,7 +214,9 @@ template <typename Visit> void DwarfLines::State::visit_ranges(Dwarf_Die *entry,
 	for (ptrdiff_t at = 0; (at = dwarf_ranges(entry, at, &base, &begin, &end)) > 0;) {
 		if (!within_bounds(1))
 			return;
-		visit(begin, end);
+		// What linkers leave of code that they removed: address 0 (in some lists 1), with its size still there.
+		if (begin > 1)
+			visit(begin, end);
 	}
 }
 

@@ -27,3 +27,16 @@ extern "C" __attribute__((noinline, visibility("default"))) int plain_function(i
 {
 	return x * 3; // line 123
 }
+
+// Removed by the linker, which leaves its debug information behind, at address 0 and so "around" the others.
+namespace net {
+__attribute__((always_inline)) static inline void removed()
+{
+	asm volatile(".skip 0x4000, 0x90");
+}
+} // namespace net
+
+__attribute__((noinline, visibility("hidden"))) void removed_function()
+{
+	net::removed();
+}
