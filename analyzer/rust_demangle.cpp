@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analyzer/rust_demangle.hpp"
 
+#include "analyzer/punycode.hpp"
 #include "analyzer/rust_v0.hpp"
 
 namespace neuroperf::analyzer {
@@ -52,7 +53,7 @@ bool take_escape(std::string_view *text, std::string *out)
 			return false;
 		code = code * 16 + static_cast<uint32_t>(c <= '9' ? c - '0' : c - 'a' + 10);
 	}
-	if (!append_utf8(code, out))
+	if (!append_character(code, out))
 		return false;
 	text->remove_prefix(end + 1);
 	return true;

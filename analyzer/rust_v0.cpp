@@ -2,7 +2,8 @@
 #include "analyzer/rust_v0.hpp"
 
 #include <algorithm>
-#include <vector>
+
+#include "analyzer/punycode.hpp"
 
 namespace neuroperf::analyzer {
 
@@ -61,48 +62,6 @@ std::string_view basic_type(char c)
 	default:
 		return "";
 	}
-}
-
-// RFC 3492 with '_' as the delimiter.
-bool decode_punycode(std::string_view text, std::string *out)
-{
-	std::vector<uint32_t> characters;
-	const std::size_t delimiter = text.rfind('_');
-	if (delimiter != std::string_view::npos) {
-		characters.assign(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(delimiter));
-		text.remove_prefix(delimiter + 1);
-	}
-	uint64_t code = 128, place = 0, bias = 72, damping = 700;
-	for (std::size_t at = 0; at < text.size();) {
-		const uint64_t before = place;
-		for (uint64_t weight = 1, k = 36;; k += 36) {
-			if (at >= text.size() || weight > UINT32_MAX)
-				return false;
-			const char c = text[at++];
-			const bool is_letter = c >= 'a' && c <= 'z';
-			if (!is_letter && (c < '0' || c > '9'))
-				return false;
-			const auto digit = static_cast<uint64_t>(is_letter ? c - 'a' : c - '0' + 26);
-			place += digit * weight;
-			const uint64_t threshold = k <= bias ? 1 : std::min<uint64_t>(k - bias, 26);
-			if (digit < threshold)
-				break;
-			weight *= 36 - threshold;
-		}
-		const uint64_t count = characters.size() + 1;
-		uint64_t delta = (place - before) / damping, steps = 0;
-		damping = 2;
-		for (delta += delta / count; delta > 455; steps += 36)
-			delta /= 35;
-		bias = steps + 36 * delta / (delta + 38);
-		code += place / count;
-		place %= count;
-		if (code > 0x10ffff || count > 4096)
-			return false;
-		characters.insert(characters.begin() + static_cast<std::ptrdiff_t>(place++),
-				  static_cast<uint32_t>(code));
-	}
-	return std::all_of(characters.begin(), characters.end(), [&](uint32_t c) { return append_utf8(c, out); });
 }
 
 class V0Reader {
@@ -471,7 +430,7 @@ private:
 		if (kind != 'c')
 			return print(std::to_string(value));
 		std::string character;
-		failed_ = value > UINT32_MAX || !append_utf8(static_cast<uint32_t>(value), &character);
+		failed_ = value > UINT32_MAX || !append_character(static_cast<uint32_t>(value), &character);
 		print("'" + character + "'");
 	}
 
@@ -484,30 +443,6 @@ private:
 };
 
 } // namespace
-
-bool append_utf8(uint32_t code, std::string *out)
-{
-	if (code < 0x20 || code == 0x7f || (code >= 0x80 && code < 0xa0) || (code >= 0xd800 && code < 0xe000) ||
-	    code > 0x10ffff)
-		return false;
-	const auto continuation = [&](unsigned shift) { return static_cast<char>(0x80 | (code >> shift & 0x3f)); };
-	if (code < 0x80) {
-		*out += static_cast<char>(code);
-	} else if (code < 0x800) {
-		*out += static_cast<char>(0xc0 | code >> 6);
-		*out += continuation(0);
-	} else if (code < 0x10000) {
-		*out += static_cast<char>(0xe0 | code >> 12);
-		*out += continuation(6);
-		*out += continuation(0);
-	} else {
-		*out += static_cast<char>(0xf0 | code >> 18);
-		*out += continuation(12);
-		*out += continuation(6);
-		*out += continuation(0);
-	}
-	return true;
-}
 
 std::optional<std::string> demangle_rust_v0(std::string_view mangled)
 {

@@ -14,7 +14,4 @@ namespace neuroperf::analyzer {
 // The name behind "_R". nullopt if it is damaged, uses what is not known here, or would become too long.
 std::optional<std::string> demangle_rust_v0(std::string_view mangled);
 
-// False for what is no character, or none that can be shown.
-bool append_utf8(uint32_t code, std::string *out);
-
 } // namespace neuroperf::analyzer

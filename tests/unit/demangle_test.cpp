@@ -80,7 +80,7 @@ TEST(Demangle, rust_v0_names)
 		"a::gen::<dyn for<'a> core::ops::function::Fn<(&'a u8,), Output = &'a u8>>");
 	EXPECT_EQ(demangle("_RINvCs6xxl1lAjzDf_1a5applyNCNvB2_4mains0_0EB2_"), "a::apply::<a::main::{closure#2}>");
 	EXPECT_EQ(demangle("_RINvC1a1fKb1_Kcdf_Kln5_E"), "a::f::<true, 'ß', -5>");
-	EXPECT_EQ(demangle("_RNvC1au8gre_tpa6i"), demangle("_RNvC1au8gre_tpa6i"));
+	EXPECT_EQ(demangle("_RNvC1au10mnchen_3ya"), "a::münchen");
 	EXPECT_EQ(demangle("_RNvC1a4main.llvm.123"), "a::main");
 	EXPECT_EQ(demangle("_RNvC1a4mai"), "_RNvC1a4mai");
 	EXPECT_EQ(demangle("_Resource"), "_Resource");
