@@ -35,21 +35,21 @@ struct Analysis {
 	StreamCounts stream;
 	std::map<std::string, uint64_t> recorder_stats; // the last value of each
 	std::vector<RecordedNote> notes;
-	std::vector<uint64_t> samples_of_event;         // by index in the recording; all of them, whatever the filter
-	int counted_event = -1;                         // whose samples stacks, threads and `samples` are; -1: none
-	uint64_t samples = 0;                           // of the counted event, inside the filter
-	uint64_t lost_samples = 0;                      // lost by the kernel
-	uint64_t lost_in_process = 0;                   // of our own events
-	uint64_t damaged_records = 0;                   // could not be parsed
-	uint64_t unknown_counters = 0;                  // of groups, that the header does not describe
+	std::vector<uint64_t> samples_of_event;          // by index in the recording; all of them, whatever the filter
+	int counted_event = -1;                          // whose samples stacks, threads and `samples` are; -1: none
+	uint64_t samples = 0;                            // of the counted event, inside the filter
+	uint64_t lost_samples = 0;                       // lost by the kernel
+	uint64_t lost_in_process = 0;                    // of our own events
+	uint64_t damaged_records = 0;                    // could not be parsed
+	uint64_t unknown_counters = 0;                   // of groups, that the header does not describe
 	std::array<uint64_t, Unwinder::kEnds> unwound{}; // stacks unwound from their copies, by how they ended
-	uint64_t kernel_text = 0;                       // address of _text, from the kernel's MMAP record
-	uint64_t first_event_ns = 0, last_event_ns = 0; // of in-process events
+	uint64_t kernel_text = 0;                        // address of _text, from the kernel's MMAP record
+	uint64_t first_event_ns = 0, last_event_ns = 0;  // of in-process events
 };
 
 struct AnalysisOptions {
 	SampleFilter filter{};
-	std::string event{};       // name of the event to count; empty: the first that samples code
+	std::string event{}; // name of the event to count; empty: the first that samples code
 	OrderOptions order{};
 	std::string symbol_root{}; // where the recorded system's files lie; empty: here
 };

@@ -25,7 +25,7 @@ using PlaceNumber = uint32_t;
 
 struct CodePlace {
 	Side side = Side::user;
-	bool known = false;  // in a module; else offset is the address itself
+	bool known = false; // in a module; else offset is the address itself
 	ModuleId module{};
 	uint64_t offset = 0; // of the instruction: in front of a return address
 	bool operator==(const CodePlace &) const = default;

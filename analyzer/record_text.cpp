@@ -36,7 +36,8 @@ class Printer : public RecordVisitor {
 public:
 	Printer(const recording::PerfDataReader &reader, bool demangle,
 		const std::function<bool(std::string_view)> &print)
-		: reader_(reader), print_(print), values_(reader), user_stacks_(reader, threads_, ""), symbolizer_(options_of(demangle))
+		: reader_(reader), print_(print), values_(reader), user_stacks_(reader, threads_, ""),
+		  symbolizer_(options_of(demangle))
 	{
 		take_build_ids(reader, &threads_);
 	}

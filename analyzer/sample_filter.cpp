@@ -49,9 +49,10 @@ Result<SampleFilter> SampleFilter::make(const FilterOptions &options)
 		const std::string_view text = options.time;
 		if (comma == options.time.npos || !parse_bound(text.substr(0, comma), &filter.from_) ||
 		    !parse_bound(text.substr(comma + 1), &filter.to_))
-			return Error{ErrorCode::usage, fmt::format("--time: not FROM,TO in seconds: {}", options.time), 0,
-				     "for example --time 12.5,13 (as `neuroperf script` prints) or --time +0.5,+2 (after "
-				     "the start)"};
+			return Error{
+				ErrorCode::usage, fmt::format("--time: not FROM,TO in seconds: {}", options.time), 0,
+				"for example --time 12.5,13 (as `neuroperf script` prints) or --time +0.5,+2 (after "
+				"the start)"};
 		filter.by_time_ = true;
 	}
 	if (!options.layer.empty()) {

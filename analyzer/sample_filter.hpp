@@ -19,9 +19,10 @@ namespace neuroperf::analyzer {
 struct FilterOptions {
 	std::string process{}; // name or pid
 	std::string thread{};  // name or tid
-	std::string time{};    // "FROM,TO" in seconds of the recording's clock, or after its start: "+0.5,+2"; either may be empty
-	std::string layer{};   // regular expression: samples inside such layers, and these layers
-	std::string event{};   // whose samples make up functions and flame graph; empty: the first that samples code
+	std::string time{};  // "FROM,TO" in seconds of the recording's clock, or after its start: "+0.5,+2"; either may
+			     // be empty
+	std::string layer{}; // regular expression: samples inside such layers, and these layers
+	std::string event{}; // whose samples make up functions and flame graph; empty: the first that samples code
 };
 
 class SampleFilter {

@@ -72,10 +72,10 @@ void PlaceNames::add_place(const CodePlace &place)
 		return;
 	symbolizer_.inlined(file, place.offset, &inlined_);
 	for (const Symbolizer::InlineFrame &frame : inlined_)
-		flat_.push_back(function({fmt::format("{} (inlined)", frame.name), module.file.path,
-					  lines_ && !frame.file.empty() ? fmt::format("{}:{}", frame.file, frame.line)
-									: "",
-					  place.side != Side::user, true}));
+		flat_.push_back(
+			function({fmt::format("{} (inlined)", frame.name), module.file.path,
+				  lines_ && !frame.file.empty() ? fmt::format("{}:{}", frame.file, frame.line) : "",
+				  place.side != Side::user, true}));
 }
 
 uint32_t PlaceNames::function_of_symbol(std::string_view symbol, const CodePlace &place)
@@ -83,9 +83,9 @@ uint32_t PlaceNames::function_of_symbol(std::string_view symbol, const CodePlace
 	const SymbolKey key{symbol.empty() ? nullptr : symbol.data(), static_cast<uint32_t>(place.module)};
 	if (const auto found = index_of_symbol_.find(key); found != index_of_symbol_.end())
 		return found->second;
-	const uint32_t index = function({std::string(symbol.empty() ? kUnknown : symbol),
-					 threads_.module(place.module).file.path, "", place.side != Side::user,
-					 !symbol.empty()});
+	const uint32_t index =
+		function({std::string(symbol.empty() ? kUnknown : symbol), threads_.module(place.module).file.path, "",
+			  place.side != Side::user, !symbol.empty()});
 	index_of_symbol_.emplace(key, index);
 	return index;
 }
@@ -115,8 +115,7 @@ NamedTree::NamedTree(const std::string &root_name)
 
 uint32_t NamedTree::label_index(const std::string &label)
 {
-	const auto [found, is_new] =
-		index_of_label_.try_emplace(label, static_cast<uint32_t>(stacks_.labels.size()));
+	const auto [found, is_new] = index_of_label_.try_emplace(label, static_cast<uint32_t>(stacks_.labels.size()));
 	if (is_new)
 		stacks_.labels.push_back(label);
 	return found->second;

@@ -59,7 +59,7 @@ private:
 	std::vector<Function> functions_;
 	std::unordered_map<std::string, uint32_t> index_of_function_;
 	tsl::robin_map<SymbolKey, uint32_t, SymbolKeyHash> index_of_symbol_; // without comparing strings
-	std::vector<Symbolizer::InlineFrame> inlined_;                         // scratch
+	std::vector<Symbolizer::InlineFrame> inlined_;                       // scratch
 };
 
 class NamedTree {

@@ -100,14 +100,13 @@ std::string function_name(const Function &function)
 
 void sort_by_samples(Table *table, std::size_t column, std::size_t second)
 {
-	std::stable_sort(table->rows.begin(), table->rows.end(),
-			 [&](const std::vector<Cell> &a, const std::vector<Cell> &b) {
-				 const auto key = [&](const std::vector<Cell> &row) {
-					 return std::pair(std::get<uint64_t>(row[column]),
-							  std::get<uint64_t>(row[second]));
-				 };
-				 return key(a) > key(b);
-			 });
+	std::stable_sort(
+		table->rows.begin(), table->rows.end(), [&](const std::vector<Cell> &a, const std::vector<Cell> &b) {
+			const auto key = [&](const std::vector<Cell> &row) {
+				return std::pair(std::get<uint64_t>(row[column]), std::get<uint64_t>(row[second]));
+			};
+			return key(a) > key(b);
+		});
 }
 
 } // namespace
@@ -134,7 +133,8 @@ Table make_functions(const NamedStacks &stacks)
 		    "Functions",
 		    {text_column("symbol", "function"), text_column("module", "module"),
 		     samples_column("self_samples", "self", true), share_column("self_share", "self share", true),
-		     samples_column("total_samples", "total", false), share_column("total_share", "total share", false)},
+		     samples_column("total_samples", "total", false),
+		     share_column("total_share", "total share", false)},
 		    {}};
 	// How often each function is open above a node: of a recursive one the samples count once.
 	std::vector<uint32_t> open(stacks.functions.size());
@@ -217,8 +217,8 @@ Table make_callers(const NamedStacks &stacks, const std::string &callee)
 		samples[{name, module, stacks.functions[node.function].symbol}] += node.total;
 	}
 	for (const auto &[key, count] : samples)
-		table.rows.push_back({std::get<0>(key), std::get<1>(key), std::get<2>(key), count,
-				      share_of(count, stacks.samples)});
+		table.rows.push_back(
+			{std::get<0>(key), std::get<1>(key), std::get<2>(key), count, share_of(count, stacks.samples)});
 	sort_by_samples(&table, 3, 3);
 	return table;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the report says about named stacks: functions, callers, functions by layer, other groupings, and the flame graph.
+// What the report says about named stacks: functions, callers, functions by layer, other groupings, and the flame
+// graph.
 #pragma once
 
 #include <string>

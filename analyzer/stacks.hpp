@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "analyzer/place_numbers.hpp"
 #include "analyzer/layers.hpp"
+#include "analyzer/place_numbers.hpp"
 #include "analyzer/report.hpp"
 #include "analyzer/symbolizer.hpp"
 #include "analyzer/threads.hpp"

@@ -33,7 +33,7 @@ private:
 
 	const Threads &threads_;
 	CodeFinder finder_;
-	std::optional<Unwinder> unwinder_; // not of machines that it does not know
+	std::optional<Unwinder> unwinder_;    // not of machines that it does not know
 	std::vector<Unwinder::FileId> files_; // by module; kNotAsked: not looked for yet
 	std::vector<uint64_t> addresses_;     // scratch
 };

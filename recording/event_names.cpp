@@ -11,11 +11,12 @@ namespace {
 
 // By config number: enum perf_hw_id and enum perf_sw_ids of perf_event_open(2).
 constexpr std::array<std::string_view, 10> kHardware = {
-	"cycles",     "instructions", "cache-references",        "cache-misses",           "branches",
+	"cycles",        "instructions", "cache-references",        "cache-misses",           "branches",
 	"branch-misses", "bus-cycles",   "stalled-cycles-frontend", "stalled-cycles-backend", "ref-cycles"};
 constexpr std::array<std::string_view, 12> kSoftware = {
-	"cpu-clock",    "task-clock",       "page-faults",      "context-switches", "cpu-migrations", "minor-faults",
-	"major-faults", "alignment-faults", "emulation-faults", "dummy",            "bpf-output",     "cgroup-switches"};
+	"cpu-clock",        "task-clock",   "page-faults",  "context-switches",
+	"cpu-migrations",   "minor-faults", "major-faults", "alignment-faults",
+	"emulation-faults", "dummy",        "bpf-output",   "cgroup-switches"};
 
 std::string base_name(const perf_event_attr &attr)
 {

@@ -81,7 +81,7 @@ private:
 		void operator()(ZSTD_DCtx_s *context) const;
 	};
 	std::unique_ptr<ZSTD_DCtx_s, EndDecompression> decompression_;
-	RecordView packed_;           // the compressed record being unpacked
+	RecordView packed_;            // the compressed record being unpacked
 	std::string_view packed_left_; // of it; data() is null when none is
 };
 

@@ -78,8 +78,8 @@ private:
 		data.resize(std::min(size, kMaxFeature));
 		std::size_t have = 0;
 		while (have < data.size()) {
-			const ssize_t got = ::pread(fd_, data.data() + have, data.size() - have,
-						    static_cast<off_t>(at + have));
+			const ssize_t got =
+				::pread(fd_, data.data() + have, data.size() - have, static_cast<off_t>(at + have));
 			if (got <= 0)
 				break;
 			have += static_cast<std::size_t>(got);

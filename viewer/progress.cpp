@@ -10,7 +10,7 @@ namespace neuroperf::viewer {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto kSilence = 1s;    // work shorter than this needs no words
+constexpr auto kSilence = 1s;     // work shorter than this needs no words
 constexpr auto kInterval = 200ms; // between two lines on a terminal
 
 } // namespace
