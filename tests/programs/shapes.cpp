@@ -110,7 +110,10 @@ NOINLINE void virtual_calls()
 
 NOINLINE unsigned called_back(unsigned value)
 {
-	return leaf(value) + 1;
+	unsigned result = leaf(value);
+	for (int i = 0; i < 1000; i++)
+		result = result * 22695477 + 1 + (result >> 9);
+	return result;
 }
 
 // Loaded once and left; two functions of the library, one of them found by name.
@@ -157,7 +160,8 @@ NOINLINE void variable_frame()
 
 void on_signal(int)
 {
-	sink = sink + even_steps(60);
+	for (int i = 0; i < 20; i++)
+		sink = sink + even_steps(60);
 }
 
 NOINLINE void signals()

@@ -25,7 +25,8 @@ class Comparison:
         self.same_address = collections.Counter()  # (module, perf's name, ours): share an address or overlap
         self.plt_entries = collections.Counter()  # that perf 6.1 cannot name, or names wrongly
         self.at_the_end = collections.Counter()  # the same, for calls that do not return: ours is looked up at the call
-        self.without_mappings = 0
+        self.without_mappings = 0  # frames for which only one side has a mapping, and may
+        self.dropped_by_perf = 0   # chains
         self.samples = self.frames = self.fields = self.named = 0
 
     def differs(self, kind, what, perf, ours):
@@ -83,7 +84,10 @@ class Comparison:
         found = self.differences
         if self.is_unwound:
             self.differences = []
-        if len(perf.frames) != len(our.frames):
+        if len(perf.frames) == 1 < len(our.frames) and all(frame.module is None for frame in our.frames[1:]):
+            # perf drops the whole chain when there is a number in it that looks like a mark and is none.
+            self.dropped_by_perf += 1
+        elif len(perf.frames) != len(our.frames):
             self.differs("length", f"{len(perf.frames)} and {len(our.frames)} frames", perf, our)
         before = None
         for number, (theirs, mine) in enumerate(zip(perf.frames, our.frames)):
@@ -123,8 +127,9 @@ class Comparison:
 
     @staticmethod
     def _without_mappings(theirs, perf):
-        """Inside of exec, when the old program's mappings are gone and the new one's are not there yet; perf keeps the old."""
-        return not is_kernel(theirs) and any(frame.symbol == "bprm_execve" for frame in perf.frames)
+        """Inside of exec, when the old program's mappings are gone and the new one's are not there yet, or long after; perf
+        keeps the old ones."""
+        return not is_kernel(theirs) and (theirs.is_stale or any(frame.symbol == "bprm_execve" for frame in perf.frames))
 
     def _symbol(self, number, is_exact, theirs, mine, perf, our):
         if theirs.module is not None and self._both_right(is_exact, theirs, mine):
@@ -161,6 +166,10 @@ class Comparison:
         kinds = collections.Counter(difference.kind for difference in self.differences)
         lines = [f"{self.samples} samples, {self.frames} frames ({self.named} named), {self.fields} fields; "
                  f"{len(self.differences)} differences {dict(kinds)}"]
+        for title, count in (("frames where only one side has the mapping, around exec", self.without_mappings),
+                             ("chains of garbage that perf drops", self.dropped_by_perf)):
+            if count:
+                lines.append(f"  {title}: {count}")
         for title, pairs in (("share an address", self.same_address), ("PLT entries that perf misnames", self.plt_entries),
                              ("call at a function's end", self.at_the_end)):
             if pairs:

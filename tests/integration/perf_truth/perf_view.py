@@ -158,7 +158,8 @@ class PerfView:
             for mapping in reversed(maps):
                 if mapping.start <= address < mapping.end:
                     return Frame(mapping.path, address - mapping.start + mapping.offset, symbol, offset)
-        return Frame(module, address, symbol, offset)
+        # perf forgets no mapping at exec; then garbage in a chain may fall into one of the old program's.
+        return Frame(module, address, symbol, offset, all(mapping.path != module for mapping in maps))
 
     def _task(self, line):
         """Mappings come with a fork and go with exec."""
