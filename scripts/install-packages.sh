@@ -16,7 +16,7 @@ packages_of() {
 	demo) echo linux-perf ;;
 	lint) echo clang-format-14 git ;;
 	fuzz) echo clang-14 libclang-rt-14-dev ;;
-	bench) echo linux-perf lttng-tools liblttng-ust-dev uftrace python3 ;;
+	bench) echo linux-perf lttng-tools liblttng-ust-dev uftrace python3 clang-14 perl ;;
 	*) echo "install-packages.sh: unknown group $1 (build, test, demo, lint, fuzz, bench)" >&2 && exit 2 ;;
 	esac
 }
