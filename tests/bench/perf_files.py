@@ -39,6 +39,27 @@ def samples_of(recording):
     return int(found.group(1)) if found else 0
 
 
+def unread(bench, recording, samples=None):
+    """Why our time for this recording would mean nothing, or None: a reader that skips is fast."""
+    report = bench.report(recording)
+    damaged = sum(item["value"] or 0 for item in report["quality"] if item["code"] == "damaged_records")
+    if damaged:
+        return f"{damaged:,} records could not be read"
+    if samples is not None and report["totals"]["samples"] != samples:
+        return f"{report['totals']['samples']:,} of {samples:,} samples were read"
+    return None
+
+
+def frames_per_sample(folded):
+    frames = samples = 0
+    with open(folded, errors="replace") as file:
+        for line in file:
+            stack, _, count = line.rpartition(" ")
+            samples += int(count)
+            frames += int(count) * (stack.count(";") + 1)
+    return frames / max(samples, 1)
+
+
 def memory_row(bench, what, cost, reach):
     if cost:
         bench.row(f"{what}: peak memory", cost.peak_mib, None, reach, "MiB", "-")
@@ -66,7 +87,11 @@ def report_of_fp_samples(bench):
     if not needs(bench, what, reach, "perf", "clang++-14"):
         return
     recording = clang_recording(bench)
-    what = f"report of {samples_of(recording):,} samples of clang with frame pointer chains ({size(recording)})"
+    samples = samples_of(recording)
+    if why := unread(bench, recording, samples):
+        bench.no_row(what, why, reach)
+        return
+    what = f"report of {samples:,} samples of clang with frame pointer chains ({size(recording)})"
     cost = bench.compare(what, [bench.neuroperf, "report", "-i", recording],
                          ["perf", "report", "--stdio", "--no-inline", "-g", "none", "-i", recording], reach,
                          "perf report --stdio --no-inline -g none")
@@ -99,15 +124,24 @@ def unwinding(bench):
     if not needs(bench, what, reach, "perf"):
         return
     recording = stacks_recording(bench)
-    what = f"{samples_of(recording):,} samples with 16 KiB of stack, all unwound ({size(recording)})"
+    samples, folded = samples_of(recording), bench.path("folded")
+    why = unread(bench, recording, samples)
+    if why is None:
+        bench.run(bench.neuroperf, "export", "--format", "folded", "-i", recording, "-o", folded)
+        deep = frames_per_sample(folded)
+        why = None if deep >= 20 else f"{deep:.1f} frames a sample: stacks are not unwound"
+    if why:
+        bench.no_row(what, why, reach)
+        return
+    what = f"{samples:,} samples with 16 KiB of stack, {deep:.0f} frames each ({size(recording)})"
     peer = ["perf", "script", "--no-inline", "-i", recording]
     cost = bench.compare(f"report of {what}", [bench.neuroperf, "report", "-i", recording], peer, reach,
                          "perf script --no-inline", times=3, watch_anonymous=True)
     if cost:
         bench.row("the same: anonymous memory", cost.anonymous_mib, None, "<= 200 MiB", "MiB", "-")
         memory_row(bench, "the same", cost, "-")
-    bench.compare("the same as folded stacks", [bench.neuroperf, "export", "--format", "folded", "-i", recording, "-o",
-                                                bench.path("folded")], peer, reach, "perf script --no-inline", times=3)
+    bench.compare("the same as folded stacks", [bench.neuroperf, "export", "--format", "folded", "-i", recording, "-o", folded],
+                  peer, reach, "perf script --no-inline", times=3)
 
 
 def inlined_frames(bench):
@@ -138,6 +172,10 @@ def tracepoints(bench):
     recording = perf_record(bench, "tracepoints.data", [*events, "-m", "32768"],
                             ["dd", "if=/dev/zero", "of=/dev/null", "bs=1", "count=5200000", "status=none"])
     count = samples_of(recording)
+    if why := unread(bench, recording):
+        bench.remove(recording)
+        bench.no_row(what, why, reach)
+        return
     peer = bench.cost("perf", "script", "-i", recording)
     costs = [bench.cost(bench.neuroperf, "report", "-i", recording) for _ in range(3)]
     failed = next((cost for cost in costs if isinstance(cost, str)), None)
