@@ -381,6 +381,17 @@ class Comparer(unittest.TestCase):
         self.assertEqual(self.differences(unwound, is_unwound=True), [])
         self.assertNotEqual(self.differences(self.OURS, is_unwound=True), [])
 
+    def test_other_names_need_the_file_to_say_so(self):
+        file, names = program("shapes"), []
+        for theirs, ours in (("__data_start", "data_start"), ("__data_start", "_start"), ("__data_start", "no_such")):
+            perf_says = [self.PLAIN.replace("/bin/a b", file).replace("main+0x4", f"{theirs}+0x0"),
+                         self.CHAINS.replace("/bin/a b", file).replace("main+0x4", f"{theirs}+0x0")]
+            view = PerfView(self.EVENTS, *perf_says)
+            we_say = self.OURS.replace("/bin/a b", file).replace("main+0x4", f"{ours}+0x0")
+            comparison = Comparison().compare(view.samples, our_samples(we_say))
+            names.append((ours, len(comparison.differences), sum(comparison.same_address.values())))
+        self.assertEqual(names, [("data_start", 0, 2), ("_start", 2, 0), ("no_such", 2, 0)])
+
     def test_difference_shows_both_lines(self):
         found, = self.differences(self.OURS.replace("niam", "").replace("ip=0x401234", "ip=0x401235"))
         self.assertIn("401234 main+0x4", found.perf_line)

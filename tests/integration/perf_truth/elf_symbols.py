@@ -58,7 +58,11 @@ class ElfSymbols:
     def is_plt_entry(self, symbol, file_offset, symbol_offset):
         """Whether the disassembler says that this place is in the PLT entry of that name."""
         address = next((file_offset + bias for start, end, bias in self._segments if start <= file_offset < end), None)
-        return address is not None and self._plt.get(address - symbol_offset) == symbol
+        if address is None:
+            return False
+        # Of an entry for a function that is chosen at load time, the disassembler knows the address of what chooses.
+        name, chooser = self._plt.get(address - symbol_offset, ("", None))
+        return name == symbol or chooser in self.starts(symbol[:-len("@plt")])
 
     @functools.cached_property
     def _segments(self):
@@ -71,8 +75,11 @@ class ElfSymbols:
     @functools.cached_property
     def _plt(self):
         text = run(["objdump", "-d", "-j", ".plt", "-j", ".plt.sec", "-j", ".plt.got", self.path]).stdout
-        return {int(address, 16): name.split("@")[0] + "@plt"
-                for address, name in re.findall(r"^([0-9a-f]+) <(.*@plt)(?:\+0x[0-9a-f]+)?>:$", text, re.M)}
+        entries = {}
+        for address, name in re.findall(r"^([0-9a-f]+) <(.*@plt)(?:\+0x[0-9a-f]+)?>:$", text, re.M):
+            chooser = re.match(r"\*ABS\*\+0x([0-9a-f]+)@plt", name)
+            entries[int(address, 16)] = (name.split("@")[0] + "@plt", int(chooser.group(1), 16) if chooser else None)
+        return entries
 
     def ends_at(self, name, distance, follower):
         """Whether a symbol of that name is that long or, where it has no length, the follower begins there."""

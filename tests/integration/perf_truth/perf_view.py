@@ -152,14 +152,17 @@ class PerfView:
         _, symbol, symbol_offset, _ = match.groups()
         offset = int(symbol_offset, 16) if symbol_offset else (None if symbol is None else 0)
         module = None if dso == "[unknown]" else dso
-        if address >= 1 << 63 or module is None:  # the kernel, or nowhere
+        if address >= 1 << 63:  # the kernel
             return Frame(module, address, symbol, offset)
+        if module is None:
+            return Frame(module, address, symbol, offset, is_edge=any(mapping.end == address for mapping in maps))
         if is_absolute or has_no_file(dso):
             for mapping in reversed(maps):
                 if mapping.start <= address < mapping.end:
                     return Frame(mapping.path, address - mapping.start + mapping.offset, symbol, offset)
         # perf forgets no mapping at exec; then garbage in a chain may fall into one of the old program's.
-        return Frame(module, address, symbol, offset, all(mapping.path != module for mapping in maps))
+        of_module = [mapping for mapping in maps if mapping.path == module]
+        return Frame(module, address, symbol, offset, not of_module, any(mapping.offset == address for mapping in of_module))
 
     def _task(self, line):
         """Mappings come with a fork and go with exec."""

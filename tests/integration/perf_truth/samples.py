@@ -5,7 +5,8 @@ import re
 
 # A place in code. module: path, "[kernel.kallsyms]" and the like, or None; offset: in the module's file, or the address
 # itself where there is no file; symbol: None if nothing is known there. is_stale: of a file that the process no longer maps.
-Frame = collections.namedtuple("Frame", "module offset symbol symbol_offset is_stale", defaults=(False,))
+# is_edge: the first byte of a mapping, or the first behind one.
+Frame = collections.namedtuple("Frame", "module offset symbol symbol_offset is_stale is_edge", defaults=(False, False))
 # fields: of a tracepoint, else None. frames: innermost first. What was not recorded is None.
 Sample = collections.namedtuple("Sample", "event time_ns pid tid cpu period ip frames fields line")
 
