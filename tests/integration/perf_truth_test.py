@@ -8,8 +8,6 @@ prints what was compared. The ways are fixed: what perf refuses here fails, but 
 import glob
 import os
 import platform
-import re
-import signal
 import subprocess
 import sys
 import time
@@ -19,7 +17,7 @@ import support
 from perf_truth.compare import Comparison
 from perf_truth.perf_view import PERF, Event, PerfView, perf
 from perf_truth.samples import our_samples
-from support import NEUROPERF, program, require, require_root, run
+from support import NEUROPERF, SOURCE_DIR, program, require, require_root, run
 
 VERBOSE = bool(os.environ.get("NEUROPERF_TRUTH_VERBOSE"))
 CPU = ("-e", "cpu-clock")
@@ -265,6 +263,19 @@ class Files(PerfTruth):
     def test_cut_compressed(self):
         self.perf_record("-z", *CPU, "-g", command=(program("shapes"), "1500"))
         self.check_cut("perf.data", "cut.data", 0.6)
+
+
+class SmallRecordings(PerfTruth):
+    """Those of the golden tests, whose program is gone: what is blessed there is what perf says."""
+
+    FOLDER = os.path.join(SOURCE_DIR, "tests", "golden", "recordings")
+
+    def test_all(self):
+        paths = sorted(glob.glob(os.path.join(self.FOLDER, "perf_*.data")))
+        self.assertEqual(len(paths), 12)
+        for path in paths:
+            with self.subTest(os.path.basename(path)):
+                self.compare(path, is_unwound="stacks" in path, least=4)
 
 
 class MoreRecords(PerfTruth):
