@@ -8,6 +8,7 @@ prints what was compared. The ways are fixed: what perf refuses here fails, but 
 import glob
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -94,6 +95,18 @@ class Sampling(PerfTruth):
         view, _ = self.check(*CPU, command=(program("shapes_fixed"), "400"))
         self.assert_seen(view, ["leaf", "by_low_byte"])
 
+    def test_readable_names(self):
+        """Names of C++ as perf shows them: without parameters."""
+        self.perf_record(*CPU)
+        theirs = dict(re.findall(r"^\s*(\d+ +\d+\.\d{9}):\s+[0-9a-f]+ (.*)$",
+                                 perf("script", "-i", self.file("perf.data"), "--ns", "-F", "tid,time,ip,sym").stdout, re.M))
+        names = {" ".join(key.split()): name for key, name in theirs.items() if "::" in name}
+        ours = re.findall(r'^(\d+\.\d{9}) \d+/(\d+) .* ip=0x[0-9a-f]+ "[^"]*"\+0x[0-9a-f]+ (.*)\+0x[0-9a-f]+$',
+                          run([NEUROPERF, "script", "-i", self.file("perf.data")]).stdout, re.M)
+        ours = {f"{tid} {seconds}": name for seconds, tid, name in ours}
+        self.assertGreater(len(names), 200)
+        self.assertEqual({key: ours.get(key) for key in names}, names)
+
     def test_several_events(self):
         view, _ = self.check(*CPU, "-e", "task-clock", "-e", "page-faults", "-e", "context-switches", least=1000)
         self.assert_events(view, "cpu-clock", "task-clock", "page-faults", "context-switches")
@@ -101,6 +114,14 @@ class Sampling(PerfTruth):
     def test_events_limited_to_user_code(self):
         view, _ = self.check("-e", "cpu-clock:u", "-e", "task-clock:k", least=100)
         self.assert_events(view, "cpu-clock:u", "task-clock:k")
+
+    def test_events_laid_out_differently(self):
+        view, _ = self.check("-e", "cpu-clock/call-graph=fp/", "-e", "task-clock/call-graph=no,period=500000,name=mine/",
+                             least=1000)
+        self.assert_events(view, "cpu-clock", "mine")
+
+    def test_started_late(self):
+        self.check("-D", "100", *CPU)
 
     def test_group_read_by_its_leader(self):
         view, _ = self.check("-e", "{cpu-clock,task-clock,page-faults}:S", least=1000)
@@ -192,6 +213,16 @@ class Tracepoints(PerfTruth):
     def test_of_a_program(self):
         self.check_tracepoints(*self.EVENTS)
 
+    def test_of_scheduling(self):
+        """All that `perf sched record` wants, a dozen events."""
+        done = perf("sched", "record", "-o", self.file("perf.data"), program("shapes"), "100", "threads")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.compare(least=50)
+
+    def test_beside_sampling(self):
+        view, _ = self.check("-e", "cpu-clock", "-e", "sched:*", "-g")
+        self.assertIn("cpu-clock", {sample.event for sample in view.samples})
+
     def test_with_call_chains(self):
         self.check_tracepoints("sched:sched_switch", "syscalls:sys_enter_write", options=("-g",))
 
@@ -215,6 +246,12 @@ class Files(PerfTruth):
 
     def test_build_ids_in_mappings(self):
         self.check("--buildid-mmap", *CPU, "-g")
+
+    def test_build_ids_injected(self):
+        self.perf_record(*CPU, "-g", name="before.data")
+        done = perf("inject", "-b", "-i", self.file("before.data"), "-o", self.file("perf.data"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.compare()
 
     def test_no_build_ids(self):
         self.check("--no-buildid", *CPU)
