@@ -365,12 +365,12 @@ class Comparer(unittest.TestCase):
     """The comparison itself: what is the same passes, one thing changed fails."""
 
     EVENTS = {"cpu-clock": Event({"IP", "TID", "TIME", "CPU", "PERIOD", "CALLCHAIN"}, None, False),
-              "sched:sched_wakeup": Event({"IP", "TID", "TIME", "CPU"}, None, True)}
+              "sched:sched_wakeup": Event({"IP", "TID", "TIME", "CPU", "PERIOD"}, 1, True)}
     PLAIN = """\
     7/7     [001]     0.000000000: PERF_RECORD_MMAP2 7/7: [0x401000(0x1000) @ 0x1000 fe:00 1 0]: r-xp /bin/a b
     7/8     [001]     5.000000001:     250000 cpu-clock:  ffffffff81000010 do_it+0x10 ([kernel.kallsyms])
     7/8     [001]     5.000000002:     250000 cpu-clock:            401234 main+0x4 (/bin/a b)
-    7/8     [001]     5.000000003: sched:sched_wakeup: comm=x y pid=9 prio=120 target_cpu=001
+    7/8     [001]     5.000000003: 1 sched:sched_wakeup: comm=x y pid=9 prio=120 target_cpu=001 ffffffff81000020 wake+0x1 ([kernel.kallsyms])
 """
     CHAINS = """\
     7/8     [001]     5.000000001:     250000 cpu-clock: 
@@ -381,14 +381,16 @@ class Comparer(unittest.TestCase):
     7/8     [001]     5.000000002:     250000 cpu-clock: 
 \t            1234 main+0x4 (/bin/a b)
 
-    7/8     [001]     5.000000003: sched:sched_wakeup: comm=x y pid=9 prio=120 target_cpu=001
+    7/8     [001]     5.000000003: 1 sched:sched_wakeup: comm=x y pid=9 prio=120 target_cpu=001
+\tffffffff81000020 wake+0x1 ([kernel.kallsyms])
 """
     OURS = """\
 0.000000000 7/7 mmap2 pid=7 start=0x401000 length=0x1000 offset=0x1000 executable=1 file="/bin/a b"
 5.000000001 7/8 cpu-clock cpu=1 period=250000 ip=0xffffffff81000010 "[kernel.kallsyms]"+0xffffffff81000010 do_it+0x10 < \
 "/bin/a b"+0x1234 main+0x4 < [unknown]+0x401999 [unknown]
 5.000000002 7/8 cpu-clock cpu=1 period=250000 ip=0x401234 "/bin/a b"+0x1234 main+0x4
-5.000000003 7/8 sched:sched_wakeup cpu=1 comm="x y" pid=9 prio=120 target_cpu=1
+5.000000003 7/8 sched:sched_wakeup cpu=1 comm="x y" pid=9 prio=120 target_cpu=1 period=1 ip=0xffffffff81000020 \
+"[kernel.kallsyms]"+0xffffffff81000020 wake+0x1
 """
 
     def differences(self, ours, is_unwound=False):
@@ -407,7 +409,7 @@ class Comparer(unittest.TestCase):
                    ('"/bin/a b"', '"/bin/a c"'), ("+0x1234", "+0x1235"), ("main+0x4", "main+0x5"), ("main+", "niam+"),
                    ("do_it+0x10", "[unknown]"), ("[unknown]+0x401999 [unknown]", "[unknown]+0x401999 f+0x1"),
                    ("0x401999", "0x40199a"), (" < [unknown]+0x401999 [unknown]", ""), ('"x y"', '"x"'), ("prio=120", "prio=0"),
-                   ("pid=9 prio", "prio"), ("[kernel.kallsyms]", "[other]"), ("+0xffffffff81000010", "+0xffffffff81000011")]
+                   ("pid=9 prio", "prio"), ("period=1 ", "period=2 "), ("wake+0x1", "wake+0x2"), ("[kernel.kallsyms]", "[other]"), ("+0xffffffff81000010", "+0xffffffff81000011")]
         for before, after in changes:
             changed = self.OURS.replace(before, after, 1) if before != '"/bin/a b"' else self.OURS.replace(before + "+", after + "+", 1)
             self.assertNotEqual(changed, self.OURS, before)

@@ -11,7 +11,7 @@ RESTORER = "__restore_rt"  # below it stands what a signal interrupted
 
 
 def is_kernel(frame):
-    return frame.module is not None and (frame.offset is None or frame.offset >= 1 << 63)
+    return frame.module is not None and frame.offset >= 1 << 63
 
 
 class Comparison:
@@ -61,9 +61,7 @@ class Comparison:
 
     def _sample(self, perf, our):
         self.samples += 1
-        if perf.fields is not None or our.fields is not None:
-            self._fields(perf, our)
-            return
+        self._fields(perf, our)
         for name in ("period", "ip"):
             # perf prints no period where one event of several has a fixed one.
             if getattr(perf, name) != getattr(our, name) and not (name == "period" and perf.period is None):
@@ -74,9 +72,9 @@ class Comparison:
             self.differs("frames", "no place on one side", perf, our)
 
     def _fields(self, perf, our):
-        for name, value in (perf.fields or {}).items():
+        for name, value in perf.fields.items():
             self.fields += 1
-            mine = (our.fields or {}).get(name)
+            mine = our.fields.get(name)
             number = mine is not None and mine.lstrip("-").isdigit() and value.lstrip("-")[:1].isdigit()
             if mine is None or (int(value, 0 if value.startswith("0x") else 10) != int(mine) if number else value != mine):
                 self.differs("field", f"field {name}: {value} and {mine}", perf, our)
@@ -123,7 +121,7 @@ class Comparison:
             self.without_mappings += 1  # as neuroperf looks a caller up one byte before
         elif theirs.module != mine.module:
             self.differs("module", f"frame {number}: module {theirs.module} and {mine.module}", perf, our)
-        elif mine.offset is not None and theirs.offset + back != mine.offset:
+        elif theirs.offset + back != mine.offset:
             self.differs("offset", f"frame {number}: offset {theirs.offset + back:#x} and {mine.offset:#x}", perf, our)
         elif theirs.symbol != mine.symbol or mine.symbol and (theirs.symbol_offset or 0) + back != mine.symbol_offset:
             self._symbol(number, is_exact, theirs, mine, perf, our)

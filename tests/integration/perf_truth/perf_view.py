@@ -15,6 +15,7 @@ from support import run
 
 PERF = shutil.which("perf")
 HEAD = re.compile(r"^\s*(-?\d+)/(-?\d+)\s+(?:\[(\d+)\]\s+)?(?:(\d+)\.(\d{9}):\s+)?(?:(\d+)\s+)?(\S+?):(?:\s+(.*))?$")
+PLACE_AT_END = re.compile(r"^(.*?)\s+([0-9a-f]+ \S+ \([^()]*\))$")
 PLACE = re.compile(r"^\s*([0-9a-f]+) (?:\[unknown\]|(.*?)(?:\+0x([0-9a-f]+))?) \((.*)\)$")
 FORK = re.compile(r"PERF_RECORD_FORK\((\d+):(\d+)\):\((\d+):\d+\)$")
 MAPPING = re.compile(r"(PERF_RECORD_MMAP2?) (-?\d+)/-?\d+: \[0x([0-9a-f]+)\(0x([0-9a-f]+)\) @ (0x[0-9a-f]+|0)[^\]]*\]: (\S+) (.*)$")
@@ -34,6 +35,7 @@ TRACEPOINTS = {
 
 Mapping = collections.namedtuple("Mapping", "start end offset path")
 Event = collections.namedtuple("Event", "fields period is_tracepoint")
+NO_EVENT = Event(set(), None, False)
 
 
 def perf(*words, **options):
@@ -45,7 +47,7 @@ def perf(*words, **options):
 
 def has_no_file(path):
     """Mappings whose addresses perf leaves alone."""
-    return path.startswith(("//anon", "/dev/zero", "/anon_hugepage", "[stack", "/SYSV", "[heap]", "/tmp/perf-"))
+    return path.startswith(("//anon", "/dev/zero", "/anon_hugepage", "[stack", "/SYSV", "[heap]"))
 
 
 def events_of(path):
@@ -75,10 +77,9 @@ def field_options(events):
         if not of:
             continue
         fields = ["pid", "tid"] + [name.lower() for name in ("CPU", "TIME") if all_have(name, of)] + ["event"]
+        fields += (["period"] if all_have("PERIOD", of) else []) + ["ip", "sym", "symoff", "dso"]
         if kind == "trace":
             fields += ["trace"]
-        else:
-            fields += (["period"] if all_have("PERIOD", of) else []) + ["ip", "sym", "symoff", "dso"]
         options += ["-F", f"{kind}:{','.join(fields)}"]
     return options
 
@@ -116,7 +117,7 @@ class PerfView:
         if period is None and known:
             period = known.period
         return Sample(event, int(seconds) * 10**9 + int(ns) if seconds else None, int(pid), int(tid),
-                      int(cpu) if cpu else None, int(period) if period is not None else None, None, (), None, line), rest
+                      int(cpu) if cpu else None, int(period) if period is not None else None, None, (), {}, line), rest
 
     def _line(self, line):
         if TASK.search(line):
@@ -127,16 +128,18 @@ class PerfView:
             self.not_understood.append(line)
             return
         sample, rest = head
-        maps = self._maps[sample.pid]
-        if sample.event in self.events and self.events[sample.event].is_tracepoint:
-            sample = sample._replace(period=None, fields=self._tracepoint(sample.event, rest or ""))
-        else:
-            match = PLACE.match(rest or "")
-            if not match:
-                self.not_understood.append(line)
-                return
-            ip, dso = int(match.group(1), 16), match.group(4)
-            sample = sample._replace(ip=ip, frames=(self._frame(match, ip, dso, maps, True),))
+        maps, rest = self._maps[sample.pid], rest or ""
+        # perf evlist cannot name tracepoints of a stream.
+        if self.events.get(sample.event, self.events.get("unknown tracepoint", NO_EVENT)).is_tracepoint:
+            split = PLACE_AT_END.match(rest)
+            text, rest = split.groups() if split else (rest, "")
+            sample = sample._replace(fields=self._tracepoint(sample.event, text))
+        match = PLACE.match(rest)
+        if not match:
+            self.not_understood.append(line)
+            return
+        ip = int(match.group(1), 16)
+        sample = sample._replace(ip=ip, frames=(self._frame(match, ip, match.group(4), maps, True),))
         self.samples.append(sample)
         self._maps_of_sample.append(maps)
 
@@ -156,6 +159,8 @@ class PerfView:
             return Frame(module, address, symbol, offset)
         if module is None:
             return Frame(module, address, symbol, offset, is_edge=any(mapping.end == address for mapping in maps))
+        if dso.startswith("/tmp/perf-"):  # code without a file, whose names are there: by address
+            return Frame(module, address, symbol, offset)
         if is_absolute or has_no_file(dso):
             for mapping in reversed(maps):
                 if mapping.start <= address < mapping.end:
@@ -198,7 +203,7 @@ class PerfView:
             sample = self.samples[at]
             if head is None or head[0][:5] != sample[:5]:
                 raise AssertionError(f"perf prints other samples with call chains:\n  {sample.line}\n  {line}")
-            if sample.fields is not None or not lines:
+            if not lines:
                 continue
             chain = []
             for text_of_frame in lines:

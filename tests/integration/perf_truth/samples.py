@@ -7,12 +7,12 @@ import re
 # itself where there is no file; symbol: None if nothing is known there. is_stale: of a file that the process no longer maps.
 # is_edge: the first byte of a mapping, or the first behind one.
 Frame = collections.namedtuple("Frame", "module offset symbol symbol_offset is_stale is_edge", defaults=(False, False))
-# fields: of a tracepoint, else None. frames: innermost first. What was not recorded is None.
+# fields: of a tracepoint. frames: innermost first. What was not recorded is None.
 Sample = collections.namedtuple("Sample", "event time_ns pid tid cpu period ip frames fields line")
 
-OUR_LINE = re.compile(r"^(?:(\d+)\.(\d{9}) )?(-?\d+)/(-?\d+) (\S+)(?: cpu=(\d+))?(?: period=(\d+) ip=0x([0-9a-f]+) (.*)| (.*))?$")
-OUR_PLACE = re.compile(r'^(?:"((?:[^"\\]|\\.)*)"\+0x([0-9a-f]+)|(?:\[unknown\]|(\[kernel\]))(?:\+0x([0-9a-f]+))?) '
-                       r"(?:\[unknown\]|(.+?)\+0x([0-9a-f]+))$")
+OUR_LINE = re.compile(r'^(?:(\d+)\.(\d{9}) )?(-?\d+)/(-?\d+) (\S+)(?: cpu=(\d+))?((?: \w+=(?:"(?:[^"\\]|\\.)*"|\S+))*?)'
+                      r"(?: period=(\d+) ip=0x([0-9a-f]+) (.*))?$")
+OUR_PLACE = re.compile(r'^(?:"((?:[^"\\]|\\.)*)"|\[unknown\])\+0x([0-9a-f]+) (?:\[unknown\]|(.+?)\+0x([0-9a-f]+))$')
 OUR_FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S+)')
 OUR_ESCAPE = re.compile(r"\\(x[0-9a-f]{2}|.)")
 # Records that are no samples have these names.
@@ -33,11 +33,8 @@ def our_frame(text):
     match = OUR_PLACE.match(text)
     if not match:
         raise ValueError(f"not a place: {text}")
-    module, offset, kernel, address, symbol, symbol_offset = match.groups()
-    where = offset or address
-    if kernel:
-        module = "[kernel.kallsyms]"
-    return Frame(unquoted(module) if module is not None else None, int(where, 16) if where else None, symbol,
+    module, offset, symbol, symbol_offset = match.groups()
+    return Frame(unquoted(module) if module is not None else None, int(offset, 16), symbol,
                  int(symbol_offset, 16) if symbol_offset else None)
 
 
@@ -46,14 +43,12 @@ def our_sample(line):
     match = OUR_LINE.match(line)
     if not match or OTHER_RECORDS.match(match.group(5)):
         return None
-    seconds, ns, pid, tid, event, cpu, period, ip, places, rest = match.groups()
-    fields = None
-    if places is None:
-        fields = {name: unquoted(value[1:-1]) if value.startswith('"') else value
-                  for name, value in OUR_FIELD.findall(rest or "")}
+    seconds, ns, pid, tid, event, cpu, fields, period, ip, places = match.groups()
     return Sample(event, int(seconds) * 10**9 + int(ns) if seconds else None, int(pid), int(tid),
                   int(cpu) if cpu else None, int(period) if period else None, int(ip, 16) if ip else None,
-                  tuple(map(our_frame, places.split(" < "))) if places else (), fields, line)
+                  tuple(map(our_frame, places.split(" < "))) if places else (),
+                  {name: unquoted(value[1:-1]) if value.startswith('"') else value
+                   for name, value in OUR_FIELD.findall(fields)}, line)
 
 
 def our_samples(text):
