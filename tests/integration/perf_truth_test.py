@@ -278,9 +278,16 @@ class Files(PerfTruth):
         all_of_them = our_samples(self.our_script(whole).stdout)
         self.assertGreater(len(ours), share * 0.7 * len(all_of_them))
         self.assertLess(len(ours), len(all_of_them))
-        # Records of two CPUs lie in the file in rounds, so that a cut may leave a hole shortly before its time.
-        there = {sample.line for sample in all_of_them}
-        self.assertEqual([sample.line for sample in ours if sample.line not in there], [])
+        # The CPUs' rings lie one after the other in the file: behind the cut there may have been mappings of programs whose
+        # samples stand before it. Such places are unknown; nothing else may differ.
+        there = {sample[:7]: sample for sample in all_of_them}
+        differing = []
+        for sample in ours:
+            known = there.get(sample[:7])
+            if known is None or len(sample.frames) != len(known.frames) or any(
+                    frame != same and frame.module is not None for frame, same in zip(sample.frames, known.frames)):
+                differing.append((sample.line, known.line if known else None))
+        self.assertEqual(differing[:3], [], f"{len(differing)} of {len(ours)}")
 
     def test_cut(self):
         self.perf_record(*CPU, "-g")
