@@ -60,6 +60,16 @@ def frames_per_sample(folded):
     return frames / max(samples, 1)
 
 
+def unread_stacks(bench, recording, samples):
+    """The same of copies of stacks, and the frames a sample."""
+    if why := unread(bench, recording, samples):
+        return why, 0
+    folded = bench.path("folded")
+    bench.run(bench.neuroperf, "export", "--format", "folded", "-i", recording, "-o", folded)
+    deep = frames_per_sample(folded)
+    return (None if deep >= 20 else f"{deep:.1f} frames a sample: stacks are not unwound"), deep
+
+
 def memory_row(bench, what, cost, reach):
     if cost:
         bench.row(f"{what}: peak memory", cost.peak_mib, None, reach, "MiB", "-")
@@ -125,11 +135,7 @@ def unwinding(bench):
         return
     recording = stacks_recording(bench)
     samples, folded = samples_of(recording), bench.path("folded")
-    why = unread(bench, recording, samples)
-    if why is None:
-        bench.run(bench.neuroperf, "export", "--format", "folded", "-i", recording, "-o", folded)
-        deep = frames_per_sample(folded)
-        why = None if deep >= 20 else f"{deep:.1f} frames a sample: stacks are not unwound"
+    why, deep = unread_stacks(bench, recording, samples)
     if why:
         bench.no_row(what, why, reach)
         return
@@ -150,6 +156,10 @@ def inlined_frames(bench):
         return
     recording, cut = stacks_recording(bench), stacks_recording(bench, "stacks_cut.data", 1)
     samples, samples_of_cut, limit = samples_of(recording), samples_of(cut), 300
+    why, _ = unread_stacks(bench, recording, samples)
+    if why:
+        bench.no_row(what, why, reach)
+        return
     costs = [bench.cost(bench.neuroperf, "report", "--inline", "-i", recording) for _ in range(3)]
     failed = next((cost for cost in costs if isinstance(cost, str)), None)
     if failed:
