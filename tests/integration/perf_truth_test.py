@@ -118,7 +118,7 @@ class Sampling(PerfTruth):
     def test_events_laid_out_differently(self):
         view, _ = self.check("-e", "cpu-clock/call-graph=fp/", "-e", "task-clock/call-graph=no,period=500000,name=mine/",
                              least=1000)
-        self.assert_events(view, "cpu-clock", "mine")
+        self.assert_events(view, "cpu-clock/call-graph=fp/", "mine")
 
     def test_started_late(self):
         self.check("-D", "100", *CPU)

@@ -150,6 +150,11 @@ class Comparison:
             if nameless or symbols.is_plt_entry(mine.symbol, mine.offset, mine.symbol_offset):
                 self.plt_entries[pair] += 1
                 return True
+        if mine.symbol is None and theirs.symbol is not None and not theirs.symbol.endswith("@plt"):
+            # The head of a PLT, to which perf stretches the symbol without a length before it.
+            if symbols.in_plt(mine.offset):
+                self.plt_entries[pair] += 1
+                return True
         # perf looks a caller of a frame pointer chain up where the call returns to: behind the function's end if the call
         # was the last thing in it.
         if not is_exact and theirs.symbol_offset in (0, None):

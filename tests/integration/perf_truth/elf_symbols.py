@@ -64,6 +64,15 @@ class ElfSymbols:
         name, chooser = self._plt.get(address - symbol_offset, ("", None))
         return name == symbol or chooser in self.starts(symbol[:-len("@plt")])
 
+    def in_plt(self, file_offset):
+        return any(start <= file_offset < end for start, end in self._plt_sections)
+
+    @functools.cached_property
+    def _plt_sections(self):
+        """(file offset, end)."""
+        found = re.findall(r"\] \.plt\S* +\S+ +[0-9a-f]+ ([0-9a-f]+) ([0-9a-f]+)", run(["readelf", "-SW", self.path]).stdout)
+        return [(int(offset, 16), int(offset, 16) + int(size, 16)) for offset, size in found]
+
     @functools.cached_property
     def _segments(self):
         """(file offset, end, address - offset) of what is loaded."""
