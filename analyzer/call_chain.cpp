@@ -40,13 +40,16 @@ Side side_of(const recording::Sample &sample)
 void append_call_chain(const recording::Sample &sample, std::vector<Frame> *frames)
 {
 	Side side = side_of(sample);
-	const bool first = frames->empty();
+	bool is_return = false; // the first address of each side is where it was interrupted
 	for (uint64_t i = 0; i < std::min(sample.callchain_length, kMaxFrames); i++) {
 		const auto address = recording::load<uint64_t>(sample.callchain + i * 8);
-		if (address >= PERF_CONTEXT_MAX) // a marker: which side the following addresses are on
+		if (address >= PERF_CONTEXT_MAX) { // a marker: which side the following addresses are on
 			side = side_of_marker(address);
-		else
-			frames->push_back({address, side, !first || !frames->empty()});
+			is_return = false;
+		} else {
+			frames->push_back({address, side, is_return});
+			is_return = true;
+		}
 	}
 }
 

@@ -11,7 +11,8 @@ Sample::CounterValue Sample::count(uint64_t index) const
 
 SampleLayout::SampleLayout(const perf_event_attr &attr)
 	: sample_type_(attr.sample_type), read_format_(attr.read_format), branch_sample_type_(attr.branch_sample_type),
-	  user_register_count_(static_cast<unsigned>(__builtin_popcountll(attr.sample_regs_user)))
+	  user_register_count_(static_cast<unsigned>(__builtin_popcountll(attr.sample_regs_user))),
+	  fixed_period_(attr.freq ? 0 : attr.sample_period)
 {
 	std::size_t at = kRecordHeaderSize;
 	for (const uint64_t field : {PERF_SAMPLE_IDENTIFIER, PERF_SAMPLE_IP, PERF_SAMPLE_TID, PERF_SAMPLE_TIME,
@@ -116,6 +117,7 @@ bool SampleLayout::parse_sample(std::string_view record, Sample *sample) const
 	const auto header = in.read<perf_event_header>();
 	*sample = Sample{};
 	sample->misc = header.misc;
+	sample->period = fixed_period_;
 	const auto has = [this](uint64_t field) { return (sample_type_ & field) != 0; };
 	if (has(PERF_SAMPLE_IDENTIFIER))
 		sample->identity.id = in.read<uint64_t>();

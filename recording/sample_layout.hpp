@@ -65,6 +65,7 @@ private:
 	uint64_t read_format_ = 0;
 	uint64_t branch_sample_type_ = 0;
 	unsigned user_register_count_ = 0;
+	uint64_t fixed_period_ = 0; // of events that do not record it, as it is always the same
 	std::size_t id_in_sample_ = 0;
 	std::size_t id_from_end_ = 0;
 	std::size_t time_in_sample_ = 0; // offset from the record's start; 0: none
