@@ -137,8 +137,10 @@ bool Threads::on_kernel_mmap(const NewMapping &mapping)
 {
 	NewMapping taken = mapping;
 	std::string_view path = mapping.path;
-	if (path.starts_with(kKernelText)) // "[kernel.kallsyms]_text": the symbol behind which it begins
+	if (path.starts_with(kKernelText)) { // "[kernel.kallsyms]_text": the symbol behind which it begins
 		path = kKernelText;
+		taken.length = 0; // what was recorded ends before the code that runs at boot only
+	}
 	if (taken.length == 0) // up to where the next one begins
 		taken.length = UINT64_MAX - taken.start;
 	if (taken.start + taken.length <= taken.start || kernel_.by_start.size() >= kMaxMappings)

@@ -53,13 +53,14 @@ class PerfTruth(support.IntegrationTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         return done
 
-    def compare(self, name="perf.data", is_unwound=False, least=200, mapped_late=False):
+    def compare(self, name="perf.data", is_unwound=False, least=200, mapped_late=False, without_files=False,
+                with_exec=False):
         """Fails on any difference. Returns what perf says, and the comparison."""
         view = PerfView.of(self.file(name))
         done = self.our_script(name)
         self.assertEqual(done.stderr, "")
         ours = our_samples(done.stdout)
-        comparison = Comparison(is_unwound, mapped_late).compare(view.samples, ours)
+        comparison = Comparison(is_unwound, mapped_late, without_files, with_exec).compare(view.samples, ours)
         if VERBOSE:
             print(f"{self.id().split('.', 1)[1]}: {comparison.summary()}", file=sys.stderr)
         self.assertEqual(view.not_understood, [])
@@ -171,14 +172,17 @@ class CallChains(PerfTruth):
         self.assert_events(view, "cpu-clock", "page-faults")
 
     def test_stack_copies(self):
+        modes = "recursion", "sort", "virtual", "library", "exception", "alloca", "signal", "faults", "threads"
         view, comparison = self.check(*CPU, "-F", "1000", "--call-graph", "dwarf,8192",
-                                      command=(program("shapes_no_frames"), "400"), is_unwound=True)
+                                      command=(program("shapes_no_frames"), "400", *modes), is_unwound=True)
         self.assertGreater(comparison.frames, 5 * comparison.samples)
         self.assert_seen(view, ALL_SHAPES | {"thrower"})  # which the runtime library, without frame pointers, unwinds
 
     def test_larger_stack_copies(self):
-        self.check(*CPU, "-F", "1000", "--call-graph", "dwarf,16384", command=(program("shapes_fixed"), "400"),
-                   is_unwound=True)
+        """Also in a process that becomes another program: there perf 6.1 loses the outer frames now and then."""
+        _, comparison = self.check(*CPU, "-F", "1000", "--call-graph", "dwarf,16384",
+                                   command=(program("shapes_fixed"), "400"), is_unwound=True, with_exec=True)
+        self.assertLess(comparison.ended_early_by_perf, 0.15 * comparison.samples)
 
     def test_stack_copies_of_an_interpreter(self):
         work = "sum(i * i for i in range(2000000)); sorted(str(i) for i in range(100000))"
@@ -319,7 +323,7 @@ class SmallRecordings(PerfTruth):
         self.assertEqual(len(paths), 12)
         for path in paths:
             with self.subTest(os.path.basename(path)):
-                self.compare(path, is_unwound="stacks" in path, least=4)
+                self.compare(path, is_unwound="stacks" in path, least=4, without_files=True)
 
 
 class MoreRecords(PerfTruth):
@@ -433,10 +437,10 @@ class Comparer(unittest.TestCase):
         lines = self.OURS.splitlines(keepends=True)
         self.assertEqual([d.kind for d in self.differences("".join([lines[2], lines[1], lines[3]]))], ["order"])
 
-    def test_unwound_callers_stand_one_byte_on(self):
-        unwound = self.OURS.replace("+0x1234 main+0x4 < [unknown]+0x401999", "+0x1234 main+0x4 < [unknown]+0x40199a")
-        self.assertEqual(self.differences(unwound, is_unwound=True), [])
-        self.assertNotEqual(self.differences(self.OURS, is_unwound=True), [])
+    def test_unwound_callers_stand_where_perf_has_them(self):
+        self.assertEqual(self.differences(self.OURS, is_unwound=True), [])
+        moved = self.OURS.replace("< [unknown]+0x401999", "< [unknown]+0x40199a")
+        self.assertNotEqual(self.differences(moved, is_unwound=True), [])
 
     def test_other_names_need_the_file_to_say_so(self):
         file, names = program("shapes"), []

@@ -198,6 +198,7 @@ TEST(Kernel, ModulesAndProgramsLieInsideTheKernelsRange)
 	EXPECT_EQ(at(0xffffffffa0000fff), "[npu]");
 	EXPECT_EQ(at(0xffffffffa0001000), "[kernel.kallsyms]") << "behind the module";
 	EXPECT_EQ(at(0xffffffffa0002010), "bpf_prog_1");
+	EXPECT_EQ(at(0xffffffffc8000000), "[kernel.kallsyms]") << "behind the range that was recorded: code for boot";
 	EXPECT_EQ(at(0xffffffff80ffffff), "-");
 	EXPECT_EQ(threads.module(threads.place(ProcessId{}, 0xffffffffa0002010, Side::kernel).module).only_symbol,
 		  "bpf_prog_1");

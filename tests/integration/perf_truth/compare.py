@@ -7,7 +7,6 @@ from perf_truth.elf_symbols import elf_symbols
 
 Difference = collections.namedtuple("Difference", "kind what perf_line our_line")
 
-RESTORER = "__restore_rt"  # below it stands what a signal interrupted
 
 
 def is_kernel(frame):
@@ -15,10 +14,12 @@ def is_kernel(frame):
 
 
 class Comparison:
-    def __init__(self, is_unwound=False, mapped_late=False):
+    def __init__(self, is_unwound=False, mapped_late=False, without_files=False, with_exec=False):
         """is_unwound: chains come from copies of the stack; each side unwinds them itself. mapped_late: records of what was
         mapped before come last, so that either side may not know them for the first samples."""
         self.is_unwound = is_unwound
+        self.without_files = without_files
+        self.with_exec = with_exec
         self.mapped_late = mapped_late
         self.differences = []
         self.chain_differences = []  # of unwound chains
@@ -27,6 +28,7 @@ class Comparison:
         self.at_the_end = collections.Counter()  # the same, for calls that do not return: ours is looked up at the call
         self.without_mappings = 0  # frames for which only one side has a mapping, and may
         self.dropped_by_perf = 0   # chains
+        self.ended_early_by_perf = 0  # unwound chains: perf has only the inner part of ours, after exec
         self.samples = self.frames = self.fields = self.named = 0
 
     def differs(self, kind, what, perf, ours):
@@ -83,6 +85,14 @@ class Comparison:
         found = self.differences
         if self.is_unwound:
             self.differences = []
+            if len(perf.frames) > 1 and perf.frames[-1].module is None and perf.frames[-1].offset == (1 << 64) - 1:
+                # perf takes one byte off a return address of zero too, which ends the stack.
+                perf = perf._replace(frames=perf.frames[:-1])
+            if self.without_files:
+                our = our._replace(frames=our.frames[:len(perf.frames)])  # perf needs the files to unwind at all
+            if self.with_exec and 0 < len(perf.frames) < len(our.frames):
+                self.ended_early_by_perf += 1
+                our = our._replace(frames=our.frames[:len(perf.frames)])
         if len(perf.frames) == 1 < len(our.frames) and all(frame.module is None for frame in our.frames[1:]):
             # perf drops the whole chain when there is a number in it that looks like a mark and is none.
             self.dropped_by_perf += 1
@@ -107,12 +117,6 @@ class Comparison:
         self.named += theirs.symbol is not None
         # The interrupted place itself: the innermost, and the first of the user's after the kernel's.
         is_exact = number == 0 or is_kernel(before) != is_kernel(theirs)
-        back = 0
-        if self.is_unwound and not is_exact and not is_kernel(theirs):
-            # perf prints unwound callers one byte back, inside the call; neuroperf what the stack holds.
-            back = 1
-            if RESTORER in (theirs.symbol, before.symbol) and mine.offset == theirs.offset:
-                back = 0
         if mine.module is None and theirs.module is not None and self._without_mappings(theirs, perf):
             self.without_mappings += 1
         elif theirs.module is None and self.mapped_late and mine.module is not None and is_kernel(mine):
@@ -121,9 +125,9 @@ class Comparison:
             self.without_mappings += 1  # as neuroperf looks a caller up one byte before
         elif theirs.module != mine.module:
             self.differs("module", f"frame {number}: module {theirs.module} and {mine.module}", perf, our)
-        elif theirs.offset + back != mine.offset:
-            self.differs("offset", f"frame {number}: offset {theirs.offset + back:#x} and {mine.offset:#x}", perf, our)
-        elif theirs.symbol != mine.symbol or mine.symbol and (theirs.symbol_offset or 0) + back != mine.symbol_offset:
+        elif theirs.offset != mine.offset:
+            self.differs("offset", f"frame {number}: offset {theirs.offset:#x} and {mine.offset:#x}", perf, our)
+        elif theirs.symbol != mine.symbol or mine.symbol and (theirs.symbol_offset or 0) != mine.symbol_offset:
             self._symbol(number, is_exact, theirs, mine, perf, our)
 
     @staticmethod
@@ -173,7 +177,8 @@ class Comparison:
         lines = [f"{self.samples} samples, {self.frames} frames ({self.named} named), {self.fields} fields; "
                  f"{len(self.differences)} differences {dict(kinds)}"]
         for title, count in (("frames where only one side has the mapping", self.without_mappings),
-                             ("chains of garbage that perf drops", self.dropped_by_perf)):
+                             ("chains of garbage that perf drops", self.dropped_by_perf),
+                             ("chains that perf ends early after exec", self.ended_early_by_perf)):
             if count:
                 lines.append(f"  {title}: {count}")
         for title, pairs in (("share an address", self.same_address), ("PLT entries that perf misnames", self.plt_entries),

@@ -16,8 +16,8 @@ OUR_PLACE = re.compile(r'^(?:"((?:[^"\\]|\\.)*)"|\[unknown\])\+0x([0-9a-f]+) (?:
 OUR_FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S+)')
 OUR_ESCAPE = re.compile(r"\\(x[0-9a-f]{2}|.)")
 # Records that are no samples have these names.
-OTHER_RECORDS = re.compile(r"^(comm|fork|exit|mmap2?|lost\w*|throttle|unthrottle|switch\w*|namespaces|cgroup|ksymbol|"
-                           r"bpf_event|text_poke|aux\w*|itrace\w*|read|record|round|build_id|id_index|event_update)$")
+OTHER_RECORDS = re.compile(r"^(comm|fork|exit|mmap2?|lost\w*|throttle|unthrottle|switch\w*|namespaces|cgroup|kernel_symbol|bpf_program|"
+                           r"text_poke|aux\w*|itrace\w*|read|record|round|build_id|id_index|event_update)$")
 
 
 def unquoted(text):
