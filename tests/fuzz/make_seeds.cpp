@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes small, valid inputs for the fuzz targets: make_seeds CORPUS_FOLDER.
+#include <dwarf.h>
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -13,6 +14,7 @@
 #include "tests/support/jitdump_writer.hpp"
 #include "tests/support/recording_builder.hpp"
 #include "tests/support/temporary_folder.hpp"
+#include "tests/support/unwind_image.hpp"
 
 namespace {
 
@@ -125,6 +127,56 @@ void writes()
 	seed("shared_memory", "wild_head", good.bytes());
 }
 
+// As unwind_fuzz.cpp reads it. Every register is `value` but the last; a stack of words.
+std::string unwinding(uint8_t choices, uint64_t value, uint64_t pc, std::initializer_list<uint64_t> stack,
+		      std::string_view rest)
+{
+	recording::ByteWriter out;
+	out.put(choices).put(static_cast<uint16_t>(stack.size() * 8));
+	for (unsigned number = 0; number < 33; number++)
+		out.put(number == ((choices & 1) != 0 ? 32U : 8U) ? pc : value);
+	for (const uint64_t word : stack)
+		out.put(word);
+	return out.put_bytes(rest).take();
+}
+
+void unwinds()
+{
+	using test::bytes_of;
+	const std::string on_entry = bytes_of({DW_CFA_def_cfa, 7, 8, DW_CFA_offset | 16, 1});
+	const std::string linkage =
+		bytes_of({DW_CFA_def_cfa_expression, 11, DW_OP_breg7, 8, DW_OP_breg16, 0, DW_OP_lit15, DW_OP_and,
+			  DW_OP_lit11, DW_OP_ge, DW_OP_lit3, DW_OP_shl, DW_OP_plus});
+	const std::string trampoline =
+		bytes_of({DW_CFA_expression, 16, 2, DW_OP_breg7, 0, DW_CFA_expression, 7, 2, DW_OP_breg7, 8,
+			  DW_CFA_val_expression, 6, 4, DW_OP_breg7, 16, DW_OP_deref});
+	test::EhFrame frames;
+	frames.common(on_entry).function(0x100, 0x100, linkage).function(0x300, 0x10, bytes_of({DW_CFA_undefined, 16}));
+	frames.function(
+		0x400, 0x40,
+		bytes_of({DW_CFA_advance_loc | 1, DW_CFA_def_cfa_offset, 24, DW_CFA_offset | 3, 3,
+			  DW_CFA_remember_state, DW_CFA_advance_loc1, 16, DW_CFA_restore | 3, DW_CFA_advance_loc2, 4, 0,
+			  DW_CFA_restore_state, DW_CFA_register, 12, 13, DW_CFA_def_cfa_register, 6}));
+	frames.common(on_entry + trampoline, 16, "zRS").function(0x200, 0x10, {});
+	const uint64_t stack = 0x7000;
+	seed("unwind", "x86_64",
+	     unwinding(2, stack, 0x12b, {0, 0x405, 7, 8, 0x200, 0x300, stack + 64, 9}, frames.bytes()));
+	seed("unwind", "image",
+	     unwinding(0, stack, 0x404, {1, 2, 0x305, 4}, test::elf_around(frames.bytes(), EM_X86_64, 0x10000)));
+	seed("unwind", "no_rules", unwinding(2, stack, 0x9000, {stack + 16, 0x9100, 0, 0x305}, frames.bytes()));
+	test::EhFrame arm;
+	arm.common(bytes_of({DW_CFA_def_cfa, 31, 0}), 30, "zR", 4)
+		.function(0x7000, 0x40,
+			  bytes_of({DW_CFA_advance_loc | 1, DW_CFA_AARCH64_negate_ra_state, DW_CFA_def_cfa_offset, 32,
+				    DW_CFA_offset | 29, 4, DW_CFA_offset | 30, 3}));
+	seed("unwind", "aarch64", unwinding(3, stack, 0x7010, {0, 0x7021, 0, 0, 1, 0x7001, 0, 0}, arm.bytes()));
+	recording::ByteWriter debug;
+	debug.put<uint32_t>(16).put<uint32_t>(UINT32_MAX).put<uint8_t>(3).put_text("");
+	debug.put<uint8_t>(1).put<uint8_t>(0x78).put<uint8_t>(16).put_bytes(on_entry).put<uint16_t>(0);
+	debug.put<uint32_t>(24).put<uint32_t>(0).put<uint64_t>(0x100).put<uint64_t>(0x10).put<uint32_t>(0);
+	seed("unwind", "debug_frame", unwinding(6, stack, 0x104, {0x105, 0x106, 0}, debug.bytes()));
+}
+
 } // namespace
 
 int main(int argc, char **argv)
@@ -136,5 +188,6 @@ int main(int argc, char **argv)
 	texts();
 	generated_code();
 	writes();
+	unwinds();
 	return 0;
 }
