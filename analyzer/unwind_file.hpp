@@ -18,12 +18,16 @@ class UnwindFile {
 public:
 	static UnwindFile at_path(std::string path) { return {std::move(path), false}; }
 	static UnwindFile of_image(std::string image) { return {std::move(image), true}; }
-	static UnwindFile of_elf(const ElfFile &elf, UnwindMachine machine); // reads it now
+	// Reads it now.
+	static UnwindFile of_elf(const ElfFile &elf, UnwindMachine machine, uint64_t *bytes_left);
+
+	// Reads the file if it was not read before; sections that `bytes_left` does not suffice for are left out.
+	void read_once(UnwindMachine machine, uint64_t *bytes_left);
 
 	// Address in the file of what is mapped from an offset; false if no code is there, or the file cannot be read.
-	bool address_of_offset(uint64_t offset, UnwindMachine machine, uint64_t *address);
-	// Row of an address, from .eh_frame or else .debug_frame.
-	CallFrameTable::Found row_at(uint64_t address, UnwindMachine machine, CallFrameRow *row);
+	bool address_of_offset(uint64_t offset, uint64_t *address) const;
+	// Row of an address, from .eh_frame or else .debug_frame, or as procedure linkage tables have it.
+	CallFrameTable::Found row_at(uint64_t address, CallFrameRow *row) const;
 
 private:
 	struct Section {
@@ -32,14 +36,19 @@ private:
 	};
 
 	UnwindFile(std::string source, bool is_image) : source_(std::move(source)), is_image_(is_image) {}
-	void read(UnwindMachine machine);
-	void read(const ElfFile &elf, UnwindMachine machine);
-	void read_section(const ElfFile &elf, std::string_view name, CallFrameTable::Kind kind, UnwindMachine machine);
+	void read(const ElfFile &elf, UnwindMachine machine, uint64_t *bytes_left);
+	void read_section(const ElfFile &elf, std::string_view name, CallFrameTable::Kind kind, uint64_t *bytes_left);
+	bool linkage_row_at(uint64_t address, CallFrameRow *row) const;
 
 	std::string source_; // path, or image until it is read
 	bool is_image_;
 	bool is_read_ = false;
+	UnwindMachine machine_ = UnwindMachine::x86_64;
 	std::vector<ElfFile::Segment> code_;
+	struct Range {
+		uint64_t begin = 0, size = 0;
+	};
+	std::vector<Range> linkage_;    // .plt and the like; lld writes no rules for them
 	std::vector<Section> sections_; // .eh_frame first: it is there to be unwound by
 };
 

@@ -13,6 +13,8 @@ namespace neuroperf::analyzer {
 
 namespace {
 
+// Large libraries (half a gigabyte of code) have 30 MB of .eh_frame; an index of about the same size comes to it.
+constexpr uint64_t kMaximumSections = uint64_t{1} << 30;
 constexpr std::size_t kMaximumSlots = std::size_t{4} << 20; // at most three quarters of them used; 64 MiB
 constexpr std::size_t kMaximumRules = std::size_t{1} << 16;
 constexpr std::size_t kFirstSlots = 4096;
@@ -84,7 +86,10 @@ Restored restore(const RegisterRule &rule, uint64_t cfa, const ExpressionContext
 
 } // namespace
 
-Unwinder::Unwinder(Machine machine) : machine_(machine), special_(special_registers(machine)), slots_(kFirstSlots) {}
+Unwinder::Unwinder(Machine machine)
+	: machine_(machine), special_(special_registers(machine)), bytes_left_(kMaximumSections), slots_(kFirstSlots)
+{
+}
 
 Unwinder::FileId Unwinder::add_file(std::string path)
 {
@@ -94,7 +99,7 @@ Unwinder::FileId Unwinder::add_file(std::string path)
 
 Unwinder::FileId Unwinder::add_elf(const ElfFile &elf)
 {
-	files_.push_back(UnwindFile::of_elf(elf, machine_));
+	files_.push_back(UnwindFile::of_elf(elf, machine_, &bytes_left_));
 	return static_cast<FileId>(files_.size() - 1);
 }
 
@@ -126,6 +131,15 @@ Unwinder::Step Unwinder::step(Frame *frame, End *end) const
 	return frame->rule == nullptr ? step_by_frame_pointer(frame, end) : step_by_rule(frame, end);
 }
 
+// In epilogues gcc goes on to say that a register is saved where it was popped from. Nothing below the stack pointer is
+// captured, but the register has its value again.
+bool Unwinder::is_popped(const UnwindRule::Register &entry, uint64_t cfa, const Frame &frame) const
+{
+	return frame.exact && entry.rule.kind == RegisterRule::Kind::saved &&
+	       entry.number != frame.rule->return_register &&
+	       cfa + static_cast<uint64_t>(entry.rule.offset) < frame.registers.value[special_.sp];
+}
+
 Unwinder::Step Unwinder::step_by_rule(Frame *frame, End *end) const
 {
 	const UnwindRule &rule = *frame->rule;
@@ -139,7 +153,7 @@ Unwinder::Step Unwinder::step_by_rule(Frame *frame, End *end) const
 	caller.set(special_.sp, cfa);
 	for (const UnwindRule::Register &entry : rule.registers) {
 		uint64_t value = 0;
-		if (entry.rule.kind == RegisterRule::Kind::same)
+		if (entry.rule.kind == RegisterRule::Kind::same || is_popped(entry, cfa, *frame))
 			continue;
 		const Restored restored = restore(entry.rule, cfa, context, &value);
 		if (restored == Restored::value) {
@@ -254,8 +268,9 @@ const UnwindRule *Unwinder::find_uncached(uint64_t offset, FileId file, uint32_t
 	uint64_t address = 0;
 	CallFrameRow row;
 	auto found = CallFrameTable::Found::no_entry;
-	if (files_[file].address_of_offset(offset, machine_, &address))
-		found = files_[file].row_at(address, machine_, &row);
+	files_[file].read_once(machine_, &bytes_left_);
+	if (files_[file].address_of_offset(offset, &address))
+		found = files_[file].row_at(address, &row);
 	if (found == CallFrameTable::Found::no_entry) {
 		*index = 1;
 		return nullptr;

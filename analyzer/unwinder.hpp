@@ -33,7 +33,7 @@ public:
 	using Machine = UnwindMachine;
 	using FileId = uint32_t;
 	struct Location {
-		bool known = false;       // the address is in some executable mapping
+		bool known = false;       // the address is in an executable mapping (not [stack], [heap])
 		FileId file = 0;          // of add_file or add_image
 		uint64_t file_offset = 0; // of the address
 		uint64_t bias = 0;        // run-time address minus address in the file, for DW_OP_addr alone
@@ -76,6 +76,7 @@ private:
 	const UnwindRule *rule_at(const Location &location);
 	const UnwindRule *find_uncached(uint64_t address, FileId file, uint32_t *index);
 	Step step(Frame *frame, End *end) const;
+	bool is_popped(const UnwindRule::Register &entry, uint64_t cfa, const Frame &frame) const;
 	Step step_by_rule(Frame *frame, End *end) const;
 	Step step_by_frame_pointer(Frame *frame, End *end) const;
 	Step arrive(Frame *frame, const UnwindRegisters &caller, uint64_t pc, End *end) const;
@@ -97,6 +98,7 @@ private:
 	Machine machine_;
 	SpecialRegisters special_;
 	std::vector<UnwindFile> files_;
+	uint64_t bytes_left_;                                                   // of sections to keep
 	std::unordered_map<UnwindRule, uint32_t, UnwindRuleHash> rule_numbers_; // into rules_ + 1
 	std::vector<const UnwindRule *> rules_ = {nullptr};                     // the first: there is no entry
 	std::vector<Slot> slots_;

@@ -66,7 +66,8 @@ inline std::string elf_around(std::string_view frames, uint16_t machine, uint64_
 	std::string image(sizeof header + sizeof(Elf64_Phdr), '\0');
 	const std::string names = std::string(1, '\0') + std::string(section) + '\0' + ".shstrtab" + '\0';
 	Elf64_Shdr sections[3] = {};
-	sections[1] = {1, SHT_PROGBITS, SHF_ALLOC, 0x100000, image.size(), frames.size(), 0, 0, 8, 0};
+	const Elf64_Xword flags = section == ".plt" ? SHF_ALLOC | SHF_EXECINSTR : SHF_ALLOC;
+	sections[1] = {1, SHT_PROGBITS, flags, 0x100000, image.size(), frames.size(), 0, 0, 8, 0};
 	image += frames;
 	sections[2] = {
 		static_cast<Elf64_Word>(section.size() + 2), SHT_STRTAB, 0, 0, image.size(), names.size(), 0, 0, 1, 0};

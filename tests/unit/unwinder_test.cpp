@@ -232,7 +232,7 @@ struct HandMade {
 				registers.append(reinterpret_cast<const char *>(&values[number]), 8);
 		std::string bytes(reinterpret_cast<const char *>(stack.data()), stack.size() * 8);
 		const auto locate = [this](uint64_t address) {
-			if (address < kCode || address >= kCode + kCodeSize)
+			if (address < kCode || address >= kCode + mapped)
 				return Unwinder::Location{};
 			return Unwinder::Location{true, file, address - kCode, kCode};
 		};
@@ -242,6 +242,7 @@ struct HandMade {
 	UnwindMachine machine;
 	Unwinder unwinder;
 	Unwinder::FileId file = 0;
+	uint64_t mapped = kCodeSize;
 	std::array<uint64_t, 64> values = {}; // by perf's numbers
 	std::vector<uint64_t> stack;
 	Addresses addresses;
@@ -273,6 +274,58 @@ TEST(Unwinder, restores_registers_of_callers)
 	EXPECT_EQ(made.unwind(), End::stack_too_short);
 	EXPECT_EQ(made.addresses.size(), 1U);
 	EXPECT_EQ(made.unwinder.chains_ended_by(End::stack_too_short), 2U);
+}
+
+TEST(Unwinder, knows_registers_that_an_epilogue_has_popped)
+{
+	EhFrame frames;
+	frames.common(kOnEntry).function(0x100, 0x10, bytes_of({DW_CFA_offset | 6, 2})); // CFA - 16, below rsp
+	frames.function(0x200, 0x10, bytes_of({DW_CFA_def_cfa, 6, 16, DW_CFA_offset | 6, 2}));
+	frames.function(0x300, 0x10, bytes_of({DW_CFA_undefined, 16}));
+	HandMade made(UnwindMachine::x86_64, x86_image(frames));
+	made.values[8] = kCode + 0x105;
+	made.values[6] = kStack + 16; // rbp
+	made.stack = {kCode + 0x206, 0, 0, kCode + 0x306};
+	EXPECT_EQ(made.unwind(), End::complete);
+	EXPECT_EQ(made.addresses.size(), 3U);
+	// A caller has popped nothing: what it saved below is lost.
+	frames.function(0x400, 0x10, bytes_of({DW_CFA_offset | 6, 3}));
+	HandMade caller(UnwindMachine::x86_64, x86_image(frames));
+	caller.values = made.values;
+	caller.values[8] = kCode + 0x100;
+	caller.values[6] = kStack + 32;
+	caller.stack = {kCode + 0x406, kCode + 0x206, 0, 0, 0, kCode + 0x306};
+	EXPECT_EQ(caller.unwind(), End::no_rules);
+	EXPECT_EQ(caller.addresses.size(), 3U);
+}
+
+// As lld leaves them.
+TEST(Unwinder, knows_procedure_linkage_tables_without_rules)
+{
+	HandMade made(UnwindMachine::x86_64, test::elf_around(std::string(64, '\0'), EM_X86_64, 0x200000, ".plt"));
+	constexpr uint64_t kTable = kCode + 0x100000;
+	made.mapped = 0x200000;
+	made.stack = {0, 1};
+	for (const auto &[offset, end] : {std::pair{0, End::no_rules},
+					  {0x10, End::complete},
+					  {0x1a, End::complete},
+					  {0x1b, End::no_rules},
+					  {0x3b, End::no_rules},
+					  {0x40, End::no_rules}}) {
+		made.values[8] = kTable + static_cast<uint64_t>(offset);
+		EXPECT_EQ(made.unwind(), end) << offset;
+	}
+	made.stack = {1, 0};
+	made.values[8] = kTable + 0x3b;
+	EXPECT_EQ(made.unwind(), End::complete);
+	HandMade arm(UnwindMachine::aarch64, test::elf_around(std::string(64, '\0'), EM_AARCH64, 0x200000, ".plt"));
+	arm.mapped = 0x200000;
+	arm.values[32] = kTable + 0x10;
+	EXPECT_EQ(arm.unwind(), End::complete);
+	arm.values[30] = kTable + 0x1000;
+	arm.values[29] = 8;
+	EXPECT_EQ(arm.unwind(), End::no_rules);
+	EXPECT_EQ(arm.addresses.size(), 2U);
 }
 
 TEST(Unwinder, ends_where_a_return_address_leads_nowhere)
