@@ -222,11 +222,11 @@ Unwinder::Step Unwinder::arrive(Frame *frame, const UnwindRegisters &caller, uin
 	return Step::caller;
 }
 
-Unwinder::Slot *Unwinder::slot_of(uint64_t address, FileId file)
+Unwinder::Slot *Unwinder::slot_of(uint64_t offset, FileId file)
 {
 	const std::size_t mask = slots_.size() - 1;
-	std::size_t at = ((address ^ uint64_t{file} << 40) * 0x9e3779b97f4a7c15U >> 32) & mask;
-	while (slots_[at].rule != 0 && (slots_[at].address != address || slots_[at].file != file))
+	std::size_t at = ((offset ^ uint64_t{file} << 40) * 0x9e3779b97f4a7c15U >> 32) & mask;
+	while (slots_[at].rule != 0 && (slots_[at].offset != offset || slots_[at].file != file))
 		at = (at + 1) & mask;
 	return &slots_[at];
 }
@@ -237,7 +237,7 @@ void Unwinder::grow()
 	smaller.swap(slots_);
 	for (const Slot &slot : smaller)
 		if (slot.rule != 0)
-			*slot_of(slot.address, slot.file) = slot;
+			*slot_of(slot.offset, slot.file) = slot;
 }
 
 // nullptr if there is none: no file, or no entry in it. Damaged: a rule that leads nowhere.

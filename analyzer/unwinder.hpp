@@ -2,7 +2,7 @@
 // Call chains from samples that hold registers and a copy of the stack (perf record --call-graph dwarf).
 //
 // Each frame's caller is found by the call frame information of the file that its code is mapped from; rules are kept
-// by file and address, equal ones once. Code without such information is stepped over by its frame pointer. Registers,
+// by file and offset, equal ones once. Code without such information is stepped over by its frame pointer. Registers,
 // stack and files are hostile: only captured bytes are read, and a chain ends where it makes no progress. One object is
 // used by one thread; it owns copies of the sections it needs and reads files when they are first met.
 #pragma once
@@ -74,7 +74,7 @@ private:
 	bool begin(const UserState &state, Frame *frame) const;
 	template <typename Locate> bool find_rule(Locate &&locate, Frame *frame);
 	const UnwindRule *rule_at(const Location &location);
-	const UnwindRule *find_uncached(uint64_t address, FileId file, uint32_t *index);
+	const UnwindRule *find_uncached(uint64_t offset, FileId file, uint32_t *index);
 	Step step(Frame *frame, End *end) const;
 	bool is_popped(const UnwindRule::Register &entry, uint64_t cfa, const Frame &frame) const;
 	Step step_by_rule(Frame *frame, End *end) const;
@@ -86,13 +86,13 @@ private:
 		return end;
 	}
 
-	// Rules by file and address, in a table of open addressing.
+	// Rules by file and offset, in a table of open addressing.
 	struct Slot {
-		uint64_t address = 0;
+		uint64_t offset = 0;
 		FileId file = 0;
 		uint32_t rule = 0; // into rules_ + 1; 0: free
 	};
-	Slot *slot_of(uint64_t address, FileId file);
+	Slot *slot_of(uint64_t offset, FileId file);
 	void grow();
 
 	Machine machine_;
@@ -135,13 +135,14 @@ template <typename Locate> bool Unwinder::find_rule(Locate &&locate, Frame *fram
 	const Location location = locate(frame->exact ? frame->pc : frame->pc - 1);
 	frame->bias = location.bias;
 	frame->rule = location.known ? rule_at(location) : nullptr;
-	if (frame->rule != nullptr || frame->exact)
+	if (frame->rule != nullptr)
 		return location.known;
-	// A signal trampoline is not called: nothing of its file need stand before it.
-	const Location exact = locate(frame->pc);
-	const UnwindRule *rule = exact.known ? rule_at(exact) : nullptr;
+	// A signal trampoline is not called: nothing of its file need stand before it. And it does not return: the
+	// system call that ends it leads behind it.
+	const Location other = locate(frame->exact ? frame->pc - 1 : frame->pc);
+	const UnwindRule *rule = other.known ? rule_at(other) : nullptr;
 	if (rule != nullptr && rule->signal_frame) {
-		frame->bias = exact.bias;
+		frame->bias = other.bias;
 		frame->rule = rule;
 	}
 	return location.known || frame->rule != nullptr;

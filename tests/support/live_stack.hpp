@@ -91,6 +91,11 @@ inline uint64_t live_stack_pointer(const ucontext_t &context)
 	getcontext(&context);
 	live->backtrace.resize(256);
 	live->backtrace.resize(static_cast<std::size_t>(backtrace(live->backtrace.data(), 256)));
+	// AddressSanitizer's own backtrace() may be the first frame, in front of this function's.
+	const auto caller = std::find(live->backtrace.begin(), live->backtrace.end(),
+				      __builtin_extract_return_addr(__builtin_return_address(0)));
+	if (caller - live->backtrace.begin() > 1)
+		live->backtrace.erase(live->backtrace.begin(), caller - 1);
 	live->registers = live_registers(context);
 	const uint64_t begin = live_stack_pointer(context);
 	for (const LiveMapping &mapping : live_mappings())

@@ -369,7 +369,7 @@ TEST(Unwinder, evaluates_what_procedure_linkage_tables_say)
 	EXPECT_THAT(made.addresses, ElementsAre(kCode + 0x12b, kCode + 0x31f));
 }
 
-TEST(Unwinder, finds_a_trampoline_that_nothing_precedes)
+TEST(Unwinder, finds_a_trampoline_at_its_very_borders)
 {
 	EhFrame frames;
 	frames.common(kOnEntry).function(0x100, 0x10, {});
@@ -385,6 +385,11 @@ TEST(Unwinder, finds_a_trampoline_that_nothing_precedes)
 	made.stack = {kCode + 0x200, kCode + 0x300, kStack - 0x100, kStack + 32, kCode + 0x404};
 	EXPECT_EQ(made.unwind(), End::complete);
 	EXPECT_THAT(made.addresses, ElementsAre(kCode + 0x105, kCode + 0x200, kCode + 0x300, kCode + 0x403));
+	made.values[8] = kCode + 0x210; // behind the system call
+	made.values[7] += 8;
+	made.stack.erase(made.stack.begin());
+	EXPECT_EQ(made.unwind(), End::complete);
+	EXPECT_THAT(made.addresses, ElementsAre(kCode + 0x210, kCode + 0x300, kCode + 0x403));
 }
 
 TEST(Unwinder, follows_frame_pointers_through_code_without_rules)
