@@ -211,12 +211,10 @@ private:
 	{
 		last_valid_ = false;
 		CommRecord comm;
-		MapRecord map;
 		if (record.type == PERF_RECORD_COMM && parse_comm(record, &comm) && comm.exec)
 			analysis_.layers.abandon(analysis_.threads.thread(comm.pid, comm.tid));
-		else if ((record.type == PERF_RECORD_MMAP || record.type == PERF_RECORD_MMAP2) &&
-			 parse_map(record, &map) && map.kernel && map.mapping.path == "[kernel.kallsyms]_text")
-			analysis_.kernel_text = map.mapping.file_offset;
+		else if (const auto text = kernel_text_of(record))
+			analysis_.symbolizer.set_kernel_text_address(*text);
 	}
 
 	const recording::PerfDataReader &reader_;

@@ -25,10 +25,14 @@ struct RecordedNote {
 };
 
 struct Analysis {
-	explicit Analysis(uint64_t skip_first) : layers(skip_first), stacks(threads, layers) {}
+	Analysis(uint64_t skip_first, Symbolizer *names)
+		: symbolizer(*names), layers(skip_first), stacks(threads, layers, names)
+	{
+	}
 	Analysis(const Analysis &) = delete; // stacks refers to its neighbours
 	Analysis &operator=(const Analysis &) = delete;
 
+	Symbolizer &symbolizer;
 	Threads threads;
 	Layers layers;
 	Stacks stacks;

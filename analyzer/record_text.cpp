@@ -159,6 +159,8 @@ private:
 			line_ += " damaged";
 		else
 			describe(record);
+		if (const auto text = kernel_text_of(record))
+			symbolizer_.set_kernel_text_address(*text);
 		line_ += '\n';
 	}
 

@@ -247,10 +247,9 @@ std::optional<std::regex> regex_of(const std::string &text)
 	return std::regex(text, std::regex::ECMAScript | std::regex::optimize);
 }
 
-Symbolizer::Options symbol_options(const Analysis &analysis, const ReportOptions &options)
+Symbolizer::Options symbol_options(const ReportOptions &options)
 {
 	Symbolizer::Options symbols;
-	symbols.kernel_text_address = analysis.kernel_text;
 	symbols.inline_frames = options.inline_frames;
 	symbols.lines = options.lines;
 	symbols.debuginfod = options.debuginfod;
@@ -278,9 +277,10 @@ Result<Report> make_report(const std::string &path, const ReportOptions &options
 	const auto reader = recording::PerfDataReader::open(path);
 	if (!reader.ok())
 		return reader.error();
-	Analysis analysis(options.skip_first);
+	Symbolizer symbolizer(symbol_options(options));
+	Analysis analysis(options.skip_first, &symbolizer);
 	const bool by_thread = std::find(keys->begin(), keys->end(), GroupKey::thread) != keys->end();
-	analysis.stacks.set_options({by_thread, options.inline_frames, options.lines});
+	analysis.stacks.set_options({by_thread, {options.inline_frames, options.lines}});
 	AnalysisOptions how{*filter, options.filter.event, {}, options.symbol_root};
 	if (options.progress)
 		how.order.progress = [&](uint64_t done) { options.progress(done, reader->file_size()); };
@@ -289,8 +289,7 @@ Result<Report> make_report(const std::string &path, const ReportOptions &options
 	const auto decoded = recording::decode_private_section(reader->private_section());
 	const ordered_json section = decoded.ok() ? *decoded : ordered_json();
 
-	Symbolizer symbolizer(symbol_options(analysis, options));
-	const NamedStacks stacks = analysis.stacks.named(&symbolizer, program_name(recorded_command(*reader, section)));
+	const NamedStacks stacks = analysis.stacks.named(program_name(recorded_command(*reader, section)));
 	const uint64_t events_ns = analysis.last_event_ns - analysis.first_event_ns;
 	LayerTables layers =
 		make_layer_tables(analysis.layers, group ? &*group : nullptr, filter->by_layer() ? &*filter : nullptr,

@@ -30,21 +30,15 @@ std::string layer_label(const Layers &layers, DefinitionNumber number)
 	return fmt::format("layer {}", number);
 }
 
-PlaceNames::PlaceNames(const Threads &threads, const std::vector<CodePlace> &places, Symbolizer *symbolizer,
-		       bool inline_frames, bool lines)
-	: threads_(threads), symbolizer_(*symbolizer), inline_frames_(inline_frames), lines_(lines)
+Symbolizer::FileId PlaceNames::file_of(ModuleId module)
 {
-	for (std::size_t i = 0; i < threads.module_count(); i++) {
-		const CodeFile &file = threads.module(static_cast<ModuleId>(i)).file;
+	while (file_of_module_.size() < threads_.module_count()) {
+		const CodeFile &file = threads_.module(static_cast<ModuleId>(file_of_module_.size())).file;
 		if (is_jitdump(file.path)) // mapped only so that recorders learn of it
 			symbolizer_.add_jitdump(file.pid, file.path);
 		file_of_module_.push_back(symbolizer_.add(file));
 	}
-	begin_.reserve(places.size() + 1);
-	for (const CodePlace &place : places) {
-		add_place(place);
-		begin_.push_back(static_cast<uint32_t>(flat_.size()));
-	}
+	return file_of_module_[static_cast<std::size_t>(module)];
 }
 
 void PlaceNames::add_place(const CodePlace &place)
@@ -56,26 +50,26 @@ void PlaceNames::add_place(const CodePlace &place)
 		return;
 	}
 	const Module &module = threads_.module(place.module);
-	const Symbolizer::FileId file = file_of_module_[static_cast<std::size_t>(place.module)];
+	const Symbolizer::FileId file = file_of(place.module);
 	const std::string_view symbol =
 		module.only_symbol.empty() ? symbolizer_.name(file, place.offset).text : module.only_symbol;
-	if (!lines_) {
+	if (!options_.lines) {
 		flat_.push_back(function_of_symbol(symbol, place));
 	} else {
-		const Symbolizer::Line line = inline_frames_ ? symbolizer_.line_in_function(file, place.offset)
-							     : symbolizer_.line(file, place.offset);
+		const Symbolizer::Line line = options_.inline_frames ? symbolizer_.line_in_function(file, place.offset)
+								     : symbolizer_.line(file, place.offset);
 		flat_.push_back(function({std::string(symbol.empty() ? kUnknown : symbol), module.file.path,
 					  line.file.empty() ? "" : fmt::format("{}:{}", line.file, line.number),
 					  place.side != Side::user, !symbol.empty()}));
 	}
-	if (!inline_frames_ || symbol.empty())
+	if (!options_.inline_frames || symbol.empty())
 		return;
 	symbolizer_.inlined(file, place.offset, &inlined_);
 	for (const Symbolizer::InlineFrame &frame : inlined_)
-		flat_.push_back(
-			function({fmt::format("{} (inlined)", frame.name), module.file.path,
-				  lines_ && !frame.file.empty() ? fmt::format("{}:{}", frame.file, frame.line) : "",
-				  place.side != Side::user, true}));
+		flat_.push_back(function(
+			{fmt::format("{} (inlined)", frame.name), module.file.path,
+			 options_.lines && !frame.file.empty() ? fmt::format("{}:{}", frame.file, frame.line) : "",
+			 place.side != Side::user, true}));
 }
 
 uint32_t PlaceNames::function_of_symbol(std::string_view symbol, const CodePlace &place)

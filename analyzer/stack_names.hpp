@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns stacks of places into stacks of names: places of one function become one node.
+// Names for the nodes of stacks: functions for places in code, and labels for everything.
 #pragma once
 
 #include <tsl/robin_map.h>
@@ -9,7 +9,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "analyzer/stacks.hpp"
+#include "analyzer/layers.hpp"
+#include "analyzer/named_stacks.hpp"
+#include "analyzer/place_numbers.hpp"
+#include "analyzer/symbolizer.hpp"
 
 namespace neuroperf::analyzer {
 
@@ -17,24 +20,35 @@ std::string process_label(const Process &process);
 std::string thread_label(const Thread &thread);
 std::string layer_label(const Layers &layers, DefinitionNumber number);
 
-// Names every place once; what a place is inside of, too, when inline frames are wanted.
+// Names every place once, when it is first asked for; what is inlined there, too, when that is wanted.
 class PlaceNames {
 public:
-	PlaceNames(const Threads &threads, const std::vector<CodePlace> &places, Symbolizer *symbolizer,
-		   bool inline_frames, bool lines);
-
-	// The functions at a place, outermost first; at least one.
-	std::span<const uint32_t> functions_at(PlaceNumber place) const
+	struct Options {
+		bool inline_frames = false; // functions that the compiler put into others
+		bool lines = false;         // tell functions apart by source line
+	};
+	PlaceNames(const Threads &threads, const PlaceNumbers &places, Symbolizer *symbolizer)
+		: threads_(threads), places_(places), symbolizer_(*symbolizer)
 	{
+	}
+	void set_options(const Options &options) { options_ = options; }
+
+	// The functions at a place, outermost first; at least one. Valid until the next call.
+	std::span<const uint32_t> functions_at(PlaceNumber place)
+	{
+		while (begin_.size() <= place + 1) {
+			add_place(places_.places()[begin_.size() - 1]);
+			begin_.push_back(static_cast<uint32_t>(flat_.size()));
+		}
 		return {flat_.data() + begin_[place], begin_[place + 1] - begin_[place]};
 	}
 	const std::vector<Function> &functions() const { return functions_; }
 	// What flame graphs show: the symbol, or the module in brackets.
 	std::string label(uint32_t function) const;
-	std::vector<Function> take_functions() { return std::move(functions_); }
 
 private:
 	void add_place(const CodePlace &place);
+	Symbolizer::FileId file_of(ModuleId module);
 	uint32_t function(Function wanted);
 	uint32_t function_of_symbol(std::string_view symbol, const CodePlace &place);
 
@@ -51,8 +65,9 @@ private:
 	};
 
 	const Threads &threads_;
+	const PlaceNumbers &places_;
 	Symbolizer &symbolizer_;
-	bool inline_frames_, lines_;
+	Options options_;
 	std::vector<Symbolizer::FileId> file_of_module_;
 	std::vector<uint32_t> begin_ = {0}; // in flat_, by place
 	std::vector<uint32_t> flat_;

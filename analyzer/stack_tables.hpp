@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "analyzer/named_stacks.hpp"
 #include "analyzer/report.hpp"
-#include "analyzer/stacks.hpp"
 
 namespace neuroperf::analyzer {
 

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "analyzer/stack_names.hpp"
-
 namespace neuroperf::analyzer {
 namespace {
 
@@ -22,6 +20,12 @@ uint32_t Stacks::child(uint32_t parent, FrameKind kind, uint32_t value)
 	if (is_new)
 		nodes_.push_back({key, 0});
 	return found->second;
+}
+
+void Stacks::set_options(const Options &options)
+{
+	options_ = options;
+	names_.set_options(options.names);
 }
 
 // The node of what stands around the functions: process, thread, open layers.
@@ -59,20 +63,22 @@ void Stacks::add(ThreadId thread, const std::vector<Frame> &frames)
 	uint32_t node = same > 0 ? path.nodes.back() : base;
 	for (std::size_t i = frames.size() - same; i-- > 0;) {
 		const Frame &frame = frames[i];
-		node = child(node, frame.side == Side::user ? FrameKind::function : FrameKind::kernel,
-			     places_.number(process, frame));
+		const FrameKind kind = frame.side == Side::user ? FrameKind::function : FrameKind::kernel;
+		for (const uint32_t function : names_.functions_at(places_.number(process, frame)))
+			node = child(node, kind, function);
 		path.frames.push_back(frame);
 		path.nodes.push_back(node);
 	}
 	nodes_[node].self++;
+	const Key &innermost = nodes_[node].key;
+	if (innermost.kind == FrameKind::function || innermost.kind == FrameKind::kernel)
+		without_name_ += names_.functions()[innermost.value].named ? 0 : 1;
 }
 
-NamedStacks Stacks::named(Symbolizer *symbolizer, const std::string &root_name) const
+NamedStacks Stacks::named(const std::string &root_name) const
 {
-	PlaceNames places(threads_, places_.places(), symbolizer, options_.inline_frames, options_.lines);
 	NamedTree tree(root_name);
 	std::vector<uint32_t> named_node(nodes_.size(), 0);
-	uint64_t without_name = 0;
 	for (std::size_t i = 0; i < nodes_.size(); i++) {
 		const auto &[key, self] = nodes_[i];
 		uint32_t node = named_node[key.parent];
@@ -92,17 +98,15 @@ NamedStacks Stacks::named(Symbolizer *symbolizer, const std::string &root_name) 
 			break;
 		case FrameKind::function:
 		case FrameKind::kernel:
-			for (const uint32_t function : places.functions_at(key.value))
-				node = tree.child(node, key.kind, places.label(function), function);
-			without_name += places.functions()[places.functions_at(key.value).back()].named ? 0 : self;
+			node = tree.child(node, key.kind, names_.label(key.value), key.value);
 			break;
 		}
 		named_node[i] = node;
 		tree.add(node, self);
 	}
 	NamedStacks result = tree.take();
-	result.functions = places.take_functions();
-	result.without_name = without_name;
+	result.functions = names_.functions();
+	result.without_name = without_name_;
 	return result;
 }
 

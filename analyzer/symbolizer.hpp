@@ -38,6 +38,9 @@ public:
 	Symbolizer(const Symbolizer &) = delete;
 	Symbolizer &operator=(const Symbolizer &) = delete;
 
+	// Instead of the option, when the recording says it; before the first name of the kernel.
+	void set_kernel_text_address(uint64_t address) { options_.kernel_text_address = address; }
+
 	using FileId = uint32_t;
 	// Cheap, reads nothing yet. The same file gets the same number.
 	FileId add(CodeFile file);

@@ -123,6 +123,15 @@ Followed follow(const OrderedRecord &record, Threads *threads)
 	return whole ? Followed::yes : Followed::damaged;
 }
 
+std::optional<uint64_t> kernel_text_of(const OrderedRecord &record)
+{
+	MapRecord map;
+	if ((record.type != PERF_RECORD_MMAP && record.type != PERF_RECORD_MMAP2) || !is_kernel(record) ||
+	    !parse_map(record, &map) || map.mapping.path != "[kernel.kallsyms]_text")
+		return std::nullopt;
+	return map.mapping.file_offset; // its start may be another symbol's
+}
+
 void take_build_ids(const recording::PerfDataReader &reader, Threads *threads)
 {
 	for (const recording::RecordedBuildId &one : reader.build_ids())

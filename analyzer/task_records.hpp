@@ -2,6 +2,8 @@
 // The kernel's records about tasks and mappings, told to Threads: COMM, FORK, MMAP, MMAP2, KSYMBOL.
 #pragma once
 
+#include <optional>
+
 #include "analyzer/threads.hpp"
 #include "analyzer/time_order.hpp"
 
@@ -24,6 +26,9 @@ bool parse_comm(const OrderedRecord &record, CommRecord *comm);
 
 enum class Followed { yes, not_about_tasks, damaged };
 Followed follow(const OrderedRecord &record, Threads *threads);
+
+// Where the kernel's _text was, of the record that maps the kernel.
+std::optional<uint64_t> kernel_text_of(const OrderedRecord &record);
 
 // Gives `threads` the build ids that the recording lists.
 void take_build_ids(const recording::PerfDataReader &reader, Threads *threads);

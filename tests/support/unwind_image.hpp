@@ -64,7 +64,9 @@ inline std::string elf_around(std::string_view frames, uint16_t machine, uint64_
 {
 	Elf64_Ehdr header = {};
 	std::string image(sizeof header + sizeof(Elf64_Phdr), '\0');
-	const std::string names = std::string(1, '\0') + std::string(section) + '\0' + ".shstrtab" + '\0';
+	std::string names(1, '\0');
+	names.append(section).push_back('\0');
+	names.append(".shstrtab").push_back('\0');
 	Elf64_Shdr sections[3] = {};
 	const Elf64_Xword flags = section == ".plt" ? SHF_ALLOC | SHF_EXECINSTR : SHF_ALLOC;
 	sections[1] = {1, SHT_PROGBITS, flags, 0x100000, image.size(), frames.size(), 0, 0, 8, 0};

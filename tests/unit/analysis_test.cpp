@@ -23,7 +23,7 @@ protected:
 		ASSERT_TRUE(reader.ok());
 		const auto filter = SampleFilter::make(options);
 		ASSERT_TRUE(filter.ok()) << filter.error().what;
-		analysis_.emplace(0);
+		analysis_.emplace(0, &symbolizer_);
 		ASSERT_TRUE(analyze(*reader, {*filter, options.event}, &*analysis_).ok());
 	}
 	const Definition &layer(DefinitionNumber number) { return analysis_->layers.definitions()[number]; }
@@ -31,6 +31,7 @@ protected:
 	TemporaryFolder folder_;
 	std::string path_ = folder_.file("a.data");
 	RecordingBuilder recording_{path_};
+	Symbolizer symbolizer_{Symbolizer::Options{}};
 	std::optional<Analysis> analysis_;
 };
 
@@ -91,9 +92,8 @@ TEST_F(AnalysisTest, SamplesFallIntoTheLayersOfTheirThread)
 	recording_.sample(200, 200, 50, 0x1000).finish();
 	run();
 	EXPECT_EQ(analysis_->samples, 3u);
-	Symbolizer symbolizer(Symbolizer::Options{});
 	std::map<std::string, uint64_t> totals;
-	const NamedStacks stacks = analysis_->stacks.named(&symbolizer, "x");
+	const NamedStacks stacks = analysis_->stacks.named("x");
 	for (const NamedStacks::Node &node : stacks.nodes)
 		totals[stacks.labels[node.label]] += node.total;
 	EXPECT_EQ(totals["conv"], 1u);
@@ -133,7 +133,7 @@ TEST_F(AnalysisTest, FiltersThatMakeNoSense)
 	EXPECT_FALSE(SampleFilter::make({.layer = "("}).ok());
 	recording_.finish();
 	auto reader = recording::PerfDataReader::open(path_);
-	Analysis analysis(0);
+	Analysis analysis(0, &symbolizer_);
 	EXPECT_FALSE(analyze(*reader, {.event = "no-such-event"}, &analysis).ok());
 	EXPECT_TRUE(analyze(*reader, {.event = "cpu-clock"}, &analysis).ok());
 }

@@ -63,11 +63,7 @@ protected:
 			frames.push_back({sample.ip, side_of(sample), false});
 		stacks_.add(thread_, frames);
 	}
-	NamedStacks named()
-	{
-		Symbolizer symbolizer(no_kernel_symbols());
-		return stacks_.named(&symbolizer, "root");
-	}
+	NamedStacks named() { return stacks_.named("root"); }
 	// "app;conv;[app] 3": like folded stacks, of nodes with samples of their own.
 	std::vector<std::string> folded()
 	{
@@ -86,7 +82,8 @@ protected:
 
 	Threads threads_;
 	Layers layers_{0};
-	Stacks stacks_{threads_, layers_};
+	Symbolizer symbolizer_{no_kernel_symbols()};
+	Stacks stacks_{threads_, layers_, &symbolizer_};
 	ThreadId thread_{};
 };
 
