@@ -25,6 +25,12 @@ Error open_error(std::string_view doing, const PlannedSampling &sampling, unsign
 		fmt::format("cannot {} {} on CPU {}: {}", doing, sampling.name, cpu, std::strerror(code)), code, hint};
 }
 
+UniqueFd open_on(perf_event_attr *attr, int pid, unsigned cpu)
+{
+	return UniqueFd(static_cast<int>(
+		::syscall(SYS_perf_event_open, attr, pid, static_cast<int>(cpu), -1, PERF_FLAG_FD_CLOEXEC)));
+}
+
 } // namespace
 
 Result<PerfEvents> PerfEvents::open(const Plan &plan, int pid)
@@ -34,8 +40,11 @@ Result<PerfEvents> PerfEvents::open(const Plan &plan, int pid)
 	events.map_size_ = page * (1 + plan.ring_pages);
 	perf_event_attr attr = plan.sampling->attr;
 	for (const unsigned cpu : plan.cpus) {
-		UniqueFd fd(static_cast<int>(
-			::syscall(SYS_perf_event_open, &attr, pid, static_cast<int>(cpu), -1, PERF_FLAG_FD_CLOEXEC)));
+		UniqueFd fd = open_on(&attr, pid, cpu);
+		if (!fd.valid() && errno == EINVAL && attr.build_id) { // before Linux 5.12
+			attr.build_id = 0;
+			fd = open_on(&attr, pid, cpu);
+		}
 		if (!fd.valid() && errno == ENODEV)
 			continue; // the CPU went offline since the plan was made
 		if (!fd.valid())

@@ -35,6 +35,7 @@ perf_event_attr sampling_attr(const Candidate &candidate, const RecordOptions &o
 	attr.type = candidate.type;
 	attr.size = recording::kAttrSize;
 	attr.config = candidate.config;
+	attr.build_id = 1; // with mappings, so that a file that is replaced later is not taken for the one that ran
 	attr.sample_freq = frequency_hz;
 	attr.freq = 1;
 	attr.sample_type = PERF_SAMPLE_IDENTIFIER | PERF_SAMPLE_IP | PERF_SAMPLE_TID | PERF_SAMPLE_TIME |

@@ -15,7 +15,7 @@ PERF_EVENT = re.compile(r"^\s*(-?\d+)/(-?\d+)\s+(\d+)\.(\d{9}):\s+(\S+?):?(?:\s+
 PERF_PLACE = re.compile(r"^\s*([0-9a-f]+) (.*?)(?:\+0x([0-9a-f]+))? \((.*)\)$")
 PERF_FORK = re.compile(r"^PERF_RECORD_FORK\((\d+):(\d+)\):\((\d+):\d+\)$")
 PERF_MAPPING = re.compile(r"^(-?\d+)/-?\d+: \[0x([0-9a-f]+)\(0x([0-9a-f]+)\) @ (0x[0-9a-f]+|0)[^\]]*\]: (\S+) (.*)$")
-OUR_PLACE = re.compile(r'^(?:"(.*?)"\+0x([0-9a-f]+)|\[kernel\]|\[unknown\]) (.*?)(?:\+0x([0-9a-f]+))?$')
+OUR_PLACE = re.compile(r'^(?:"(?!\[kernel)(.*?)"\+0x([0-9a-f]+)|"\[kernel.*?"\+0x[0-9a-f]+|\[unknown\]\+0x[0-9a-f]+) (.*?)(?:\+0x([0-9a-f]+))?$')
 
 Sample = collections.namedtuple("Sample", "time_ns pid tid ip module offset symbol symbol_offset")
 

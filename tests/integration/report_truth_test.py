@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import xml.etree.ElementTree
 
@@ -250,6 +251,83 @@ class BadInput(ReportTest):
         done = subprocess.run(["bash", "-c", command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.assertEqual(done.stdout.count("\n"), 1)
         self.assertEqual(done.stderr, "")
+
+
+class Options(ReportTest):
+    """What of a recording is shown, and how."""
+
+    def setUp(self):
+        super().setUp()
+        self.digits = self.record(example("spiking_digits"), "--repeat", "1", "--images", "300", options=("-g", "-F", "5000"))
+        self.assert_recorded(self.digits)
+
+    def json(self, *options):
+        done = run([NEUROPERF, "report", "--json", "-i", self.digits.path, *options])
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return json.loads(done.stdout)
+
+    def test_layers_and_their_functions(self):
+        whole, hidden = self.json(), self.json("--layer", "^hidden")
+        self.assertEqual([layer["name"] for layer in hidden["layers"]],
+                         [layer["name"] for layer in whole["layers"] if layer["name"].startswith("hidden")])
+        inside = [row for row in whole["layer_functions"] if row["layer"].startswith("hidden")]
+        self.assertEqual(sum(row["self_samples"] for row in inside), hidden["totals"]["samples"])
+        self.assertEqual({row["layer"] for row in hidden["layer_functions"]}, {row["layer"] for row in inside})
+
+    def test_two_halves_are_the_whole(self):
+        whole = self.json()
+        half = whole["meta"]["duration_ns"] // 2
+        point = f"+{half // 10**9}.{half % 10**9:09}"
+        after = f"+{(half + 1) // 10**9}.{(half + 1) % 10**9:09}"
+        first, second = self.json("--time", f",{point}"), self.json("--time", f"{after},")
+        for key in ("samples", "spikes", "synops"):
+            self.assertGreater(first["totals"][key], 0, key)
+            self.assertEqual(first["totals"][key] + second["totals"][key], whole["totals"][key], key)
+        cut = whole["totals"]["layer_calls"] - first["totals"]["layer_calls"] - second["totals"]["layer_calls"]
+        self.assertIn(cut, (0, 1))  # the call that ran across
+
+    def test_processes_and_threads(self):
+        whole = self.json()
+        self.assertEqual(self.json("--process", "spiking_digits")["totals"]["samples"], whole["totals"]["samples"])
+        self.assertEqual(self.json("--thread", str(whole["threads"][0]["tid"]))["totals"]["samples"],
+                         whole["threads"][0]["samples"])
+        none = self.json("--process", "nobody")
+        self.assertEqual((none["totals"]["samples"], none["totals"]["layer_calls"]), (0, 0))
+
+    def test_groups_callers_and_order(self):
+        whole = self.json("--sort", "module,function", "--callers", "spiking_digits::Encoder::step")
+        self.assertEqual(sum(row["self_samples"] for row in whole["groups"]), whole["totals"]["samples"])
+        self.assertEqual([list(row)[:2] for row in whole["groups"]], [["module", "function"]] * len(whole["groups"]))
+        encoder = next(row for row in whole["functions"] if row["symbol"] == "spiking_digits::Encoder::step")
+        self.assertEqual(sum(row["samples"] for row in whole["callers"]), encoder["total_samples"])
+        totals = [row["total_samples"] for row in self.json("--sort", "total_samples")["functions"]]
+        self.assertEqual(totals, sorted(totals, reverse=True))
+        self.assertNotEqual(totals, [row["total_samples"] for row in whole["functions"]])
+
+    def test_senseless_options_are_refused(self):
+        for options in (("--sort", "colour"), ("--sort", "module,colour"), ("--time", "1"), ("--layer", "("),
+                        ("--event", "no-such")):
+            with self.subTest(options=options):
+                done = run([NEUROPERF, "report", "-i", self.digits.path, *options])
+                self.assertEqual((done.returncode, done.stdout), (2, ""))
+                self.assertRegex(done.stderr, f"^neuroperf: {options[0]}: .*\n")
+
+
+class ReplacedProgram(ReportTest):
+    def test_is_said_and_not_used_for_names(self):
+        program = self.file("program")
+        shutil.copy(example("spiking_digits"), program)
+        recording = self.record(program, "--repeat", "1", "--images", "300", options=("-F", "5000"))
+        home = dict(os.environ, HOME=self.file("home"))  # without a cache of perf's
+
+        def report():
+            return json.loads(run([NEUROPERF, "report", "--json", "-i", recording.path], env=home).stdout)
+
+        self.assertIn("spiking_digits::Encoder::step", {row["symbol"] for row in report()["functions"]})
+        shutil.copy(support.program("plain_cpp"), program)
+        replaced = report()
+        self.assertNotIn("spiking_digits::Encoder::step", {row["symbol"] for row in replaced["functions"]})
+        self.assertIn("replaced", " ".join(item["text"] for item in replaced["quality"]))
 
 
 if __name__ == "__main__":
