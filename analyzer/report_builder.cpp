@@ -81,7 +81,7 @@ Cell text_or_absent(const std::string &text)
 }
 
 Summary make_meta(const recording::PerfDataReader &reader, const ordered_json &section, const Analysis &analysis,
-		  const ReportOptions &options)
+		  const ReportOptions &options, bool has_layers)
 {
 	std::string sampling = value_of<std::string>(section, "sampling", "");
 	if (!section.is_object())
@@ -91,8 +91,10 @@ Summary make_meta(const recording::PerfDataReader &reader, const ordered_json &s
 	Summary meta;
 	meta.push_back({text_metric("program", "program"), text_or_absent(recorded_command(reader, section))});
 	meta.push_back({text_metric("recording", "recording"), reader.path()});
-	meta.push_back({text_metric("recorded_by", "recorded by"),
-			text_or_absent(reader.text_feature(recording::kFeatureVersion))});
+	const std::string version = reader.text_feature(recording::kFeatureVersion); // perf writes its number alone
+	const bool is_number = !version.empty() && version[0] >= '0' && version[0] <= '9';
+	meta.push_back(
+		{text_metric("recorded_by", "recorded by"), text_or_absent((is_number ? "perf " : "") + version)});
 	meta.push_back({text_metric("recorded_at", "recorded at"),
 			text_or_absent(time_text(value_of<uint64_t>(section, "started_realtime_ns", 0)))});
 	meta.push_back({text_metric("host", "host"), text_or_absent(reader.text_feature(recording::kFeatureHostname))});
@@ -106,7 +108,7 @@ Summary make_meta(const recording::PerfDataReader &reader, const ordered_json &s
 			frequency ? Cell(frequency) : Cell()});
 	meta.push_back({count_metric("duration_ns", "duration", "ns", Better::lower, Provenance::measured, false),
 			analysis.stream.last_ns - analysis.stream.first_ns});
-	if (options.energy) {
+	if (options.energy && has_layers) {
 		const EnergyModel &model = *options.energy;
 		meta.push_back({text_metric("energy_model", "energy model"), model.name});
 		meta.push_back({text_metric("energy_scope", "energy scope"),
@@ -295,7 +297,7 @@ Result<Report> make_report(const std::string &path, const ReportOptions &options
 		make_layer_tables(analysis.layers, group ? &*group : nullptr, filter->by_layer() ? &*filter : nullptr,
 				  options.energy ? &*options.energy : nullptr, events_ns);
 	Report report;
-	report.meta = make_meta(*reader, section, analysis, options);
+	report.meta = make_meta(*reader, section, analysis, options, layers.totals.layers > 0);
 	report.totals = make_totals(analysis, layers.totals);
 	report.quality = assess_quality(
 		{*reader, section, analysis, layers.totals, stacks, symbolizer, options.energy.has_value()});

@@ -82,6 +82,7 @@ run_fuzzers() {
 	for name in "${fuzzers[@]}"; do
 		corpus=build/fuzz/corpus/$name
 		mkdir -p "$corpus"
+		[ "$name" != recording_fuzz ] || cp tests/golden/recordings/perf_*.data "$corpus"
 		if "build/fuzz/tests/fuzz/$name" -max_total_time="${FUZZ_SECONDS:-20}" -timeout=10 -rss_limit_mb=2048 \
 			-artifact_prefix="$results/$name-" "$corpus" "tests/fuzz/corpus/${name%_fuzz}" >"$results/$name.log" 2>&1; then
 			note passed "fuzz $name"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a fuzz target on the files of a folder, without libFuzzer: every build tests what fuzzing has found.
+// Runs a fuzz target on files and the files of folders, without libFuzzer: every build tests what fuzzing has found.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -8,14 +8,28 @@
 
 #include "tests/fuzz/fuzz_target.hpp"
 
+namespace {
+
+void run(const std::filesystem::path &path)
+{
+	std::ifstream file(path, std::ios::binary);
+	const std::vector<char> bytes(std::istreambuf_iterator<char>(file), {});
+	LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size());
+}
+
+} // namespace
+
 int main(int argc, char **argv)
 {
 	int files = 0;
 	for (int i = 1; i < argc; i++) {
+		if (!std::filesystem::is_directory(argv[i])) {
+			run(argv[i]);
+			files++;
+			continue;
+		}
 		for (const auto &entry : std::filesystem::directory_iterator(argv[i])) {
-			std::ifstream file(entry.path(), std::ios::binary);
-			const std::vector<char> bytes(std::istreambuf_iterator<char>(file), {});
-			LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size());
+			run(entry.path());
 			files++;
 		}
 	}
