@@ -84,10 +84,8 @@ Summary make_meta(const recording::PerfDataReader &reader, const ordered_json &s
 		  const ReportOptions &options, bool has_layers)
 {
 	std::string sampling = value_of<std::string>(section, "sampling", "");
-	if (!section.is_object())
-		for (const recording::RecordedEvent &event : reader.events())
-			if (event.attr.type != PERF_TYPE_TRACEPOINT)
-				sampling += (sampling.empty() ? "" : ", ") + event.name;
+	if (!section.is_object() && analysis.counted_event >= 0)
+		sampling = reader.events()[static_cast<std::size_t>(analysis.counted_event)].name;
 	Summary meta;
 	meta.push_back({text_metric("program", "program"), text_or_absent(recorded_command(reader, section))});
 	meta.push_back({text_metric("recording", "recording"), reader.path()});
