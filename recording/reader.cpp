@@ -189,7 +189,8 @@ Status PerfDataReader::read_events()
 		const auto section = load<FileSection>(attrs.data() + at + attr_bytes);
 		const std::string bytes = read_section(section, kMaxIds * sizeof(uint64_t));
 		std::vector<uint64_t> ids(bytes.size() / sizeof(uint64_t));
-		std::memcpy(ids.data(), bytes.data(), ids.size() * sizeof(uint64_t));
+		if (!ids.empty())
+			std::memcpy(ids.data(), bytes.data(), ids.size() * sizeof(uint64_t));
 		add_event(attr, ids, "");
 	}
 	return Done{};
