@@ -53,7 +53,7 @@ class PerfTruth(support.IntegrationTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         return done
 
-    def compare(self, name="perf.data", is_unwound=False, least=200, mapped_late=False, without_files=False,
+    def compare(self, name="perf.data", is_unwound=False, least=100, mapped_late=False, without_files=False,
                 with_exec=False):
         """Fails on any difference. Returns what perf says, and the comparison."""
         view = PerfView.of(self.file(name))
@@ -185,9 +185,9 @@ class CallChains(PerfTruth):
         self.assertLess(comparison.ended_early_by_perf, 0.15 * comparison.samples)
 
     def test_stack_copies_of_an_interpreter(self):
-        work = "sum(i * i for i in range(2000000)); sorted(str(i) for i in range(100000))"
+        work = "sum(i * i for i in range(6000000)); sorted(str(i) for i in range(100000))"
         self.check(*CPU, "-F", "1000", "--call-graph", "dwarf,16384", command=(sys.executable, "-S", "-c", work),
-                   is_unwound=True, least=100)
+                   is_unwound=True)
 
     def test_just_in_time_code(self):
         require(self, "x86-64", platform.machine() == "x86_64", "the program makes code for x86-64")
@@ -359,7 +359,7 @@ class MoreRecords(PerfTruth):
 
     def test_registers_both_with_stack_copies(self):
         self.check("--intr-regs=ax,bx", *CPU, "-F", "500", "--call-graph", "dwarf,4096",
-                   command=(program("shapes_no_frames"), "400", "sort", "virtual", "library"), is_unwound=True, least=100)
+                   command=(program("shapes_no_frames"), "400", "sort", "virtual", "library"), is_unwound=True)
 
     def test_monotonic_clock(self):
         before = time.clock_gettime_ns(time.CLOCK_MONOTONIC)

@@ -28,6 +28,7 @@ class Comparison:
         self.at_the_end = collections.Counter()  # the same, for calls that do not return: ours is looked up at the call
         self.without_mappings = 0  # frames for which only one side has a mapping, and may
         self.dropped_by_perf = 0   # chains
+        self.restorers = 0  # frames
         self.ended_early_by_perf = 0  # unwound chains: perf has only the inner part of ours, after exec
         self.samples = self.frames = self.fields = self.named = 0
 
@@ -117,7 +118,9 @@ class Comparison:
         self.named += theirs.symbol is not None
         # The interrupted place itself: the innermost, and the first of the user's after the kernel's.
         is_exact = number == 0 or is_kernel(before) != is_kernel(theirs)
-        if mine.module is None and theirs.module is not None and self._without_mappings(theirs, perf):
+        if self.is_unwound and (mine.symbol, mine.symbol_offset) == ("__restore_rt", 0) and theirs.offset + 1 == mine.offset:
+            self.restorers += 1  # a signal handler returns to it, nobody calls it: perf shows the byte before
+        elif mine.module is None and theirs.module is not None and self._without_mappings(theirs, perf):
             self.without_mappings += 1
         elif theirs.module is None and self.mapped_late and mine.module is not None and is_kernel(mine):
             self.without_mappings += 1
@@ -178,6 +181,7 @@ class Comparison:
                  f"{len(self.differences)} differences {dict(kinds)}"]
         for title, count in (("frames where only one side has the mapping", self.without_mappings),
                              ("chains of garbage that perf drops", self.dropped_by_perf),
+                             ("frames of signal trampolines", self.restorers),
                              ("chains that perf ends early after exec", self.ended_early_by_perf)):
             if count:
                 lines.append(f"  {title}: {count}")
