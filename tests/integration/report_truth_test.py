@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the report says against what the program counted itself, and the numbers computed again by hand."""
+import fcntl
 import json
 import os
+import pty
 import re
 import shutil
+import struct
 import subprocess
+import termios
 import xml.etree.ElementTree
 
 import support
@@ -311,6 +315,39 @@ class Options(ReportTest):
                 done = run([NEUROPERF, "report", "-i", self.digits.path, *options])
                 self.assertEqual((done.returncode, done.stdout), (2, ""))
                 self.assertRegex(done.stderr, f"^neuroperf: {options[0]}: .*\n")
+
+
+class Pager(ReportTest):
+    def setUp(self):
+        super().setUp()
+        self.recording = self.record("true")
+
+    def on_terminal(self, rows, *options, **variables):
+        """What the report leaves on a terminal of this many rows."""
+        terminal, inner = pty.openpty()
+        fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 100, 0, 0))
+        environment = {name: value for name, value in os.environ.items() if name not in ("PAGER", "NEUROPERF_PAGER")}
+        process = subprocess.Popen([NEUROPERF, "report", "-i", self.recording.path, "--color", "never", *options],
+                                   stdin=subprocess.DEVNULL, stdout=inner, env={**environment, "TERM": "xterm", **variables})
+        os.close(inner)
+        text = b""
+        try:
+            while chunk := os.read(terminal, 4096):
+                text += chunk
+        except OSError:  # the other side has ended
+            pass
+        os.close(terminal)
+        self.assertEqual(process.wait(timeout=30), 0)
+        return text.decode()
+
+    def test_takes_what_does_not_fit(self):
+        prefix = "sed s/^/paged:/"
+        self.assertTrue(self.on_terminal(10, PAGER=prefix).startswith("paged:Quality"))
+        self.assertTrue(self.on_terminal(10, PAGER="sed s/^/other:/", NEUROPERF_PAGER=prefix).startswith("paged:Quality"))
+        self.assertTrue(self.on_terminal(500, PAGER=prefix).startswith("Quality"), "it fits")
+        self.assertTrue(self.on_terminal(10, "--no-pager", PAGER=prefix).startswith("Quality"))
+        self.assertTrue(self.on_terminal(10, PAGER="no-such-program").startswith("Quality"))
+        self.assertTrue(self.on_terminal(10, "--json", PAGER=prefix).startswith("{"))
 
 
 class ReplacedProgram(ReportTest):
