@@ -117,6 +117,18 @@ Summary make_meta(const recording::PerfDataReader &reader, const ordered_json &s
 		{count_metric("option_skip_first", "skipped first", "count", Better::neither, Provenance::told, false),
 		 options.skip_first});
 	meta.push_back({text_metric("option_group", "grouped by"), text_or_absent(options.group)});
+	const FilterOptions &filter = options.filter;
+	const struct {
+		const char *key, *title;
+		const std::string &value;
+	} kFilters[] = {{"option_process", "only process", filter.process},
+			{"option_thread", "only thread", filter.thread},
+			{"option_time", "only time", filter.time},
+			{"option_layer", "only layers", filter.layer},
+			{"option_event", "event", filter.event}};
+	for (const auto &[key, title, value] : kFilters)
+		if (!value.empty())
+			meta.push_back({text_metric(key, title), value});
 	return meta;
 }
 

@@ -295,6 +295,7 @@ class Options(ReportTest):
         self.assertEqual(self.json("--process", "spiking_digits")["totals"]["samples"], whole["totals"]["samples"])
         self.assertEqual(self.json("--thread", str(whole["threads"][0]["tid"]))["totals"]["samples"],
                          whole["threads"][0]["samples"])
+        self.assertEqual(self.json("--process", "spiking_digits")["meta"]["option_process"], "spiking_digits")
         none = self.json("--process", "nobody")
         self.assertEqual((none["totals"]["samples"], none["totals"]["layer_calls"]), (0, 0))
 
