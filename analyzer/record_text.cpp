@@ -90,17 +90,24 @@ private:
 		line_ += '\n';
 	}
 
+	static std::string number(const recording::EventField &field, std::string_view payload)
+	{
+		const uint64_t value = recording::read_number(field, payload);
+		return field.is_signed ? fmt::format("{}", static_cast<int64_t>(value)) : fmt::format("{}", value);
+	}
+
 	void fields(const recording::EventFormat &format, std::string_view payload)
 	{
 		for (const recording::EventField &field : format.fields) {
 			if (field.is_text)
 				line_ +=
 					fmt::format(" {}={}", field.name, quoted(recording::read_text(field, payload)));
-			else if (field.is_signed)
-				line_ += fmt::format(" {}={}", field.name,
-						     static_cast<int64_t>(recording::read_number(field, payload)));
+			else if (const uint32_t length = recording::array_length(field); length > 0)
+				for (uint32_t i = 0; i < length; i++)
+					line_ += (i == 0 ? fmt::format(" {}=", field.name) : ",") +
+						 number(recording::array_element(field, i), payload);
 			else
-				line_ += fmt::format(" {}={}", field.name, recording::read_number(field, payload));
+				line_ += fmt::format(" {}={}", field.name, number(field, payload));
 		}
 	}
 

@@ -181,6 +181,26 @@ Result<EventFormat> parse_format_text(std::string_view system, std::string_view 
 	return format;
 }
 
+uint32_t array_length(const EventField &field)
+{
+	const auto bracket = field.type.rfind('[');
+	uint32_t length = 0;
+	if (bracket == field.type.npos || field.is_text || field.is_data_loc ||
+	    !parse_number(std::string_view(field.type).substr(bracket + 1), &length) || length == 0)
+		return 0;
+	const uint32_t each = field.size / length;
+	const bool is_number = each == 1 || each == 2 || each == 4 || each == 8;
+	return is_number && each * length == field.size ? length : 0;
+}
+
+EventField array_element(const EventField &field, uint32_t index)
+{
+	EventField element = field;
+	element.size = field.size / array_length(field);
+	element.offset = field.offset + index * element.size;
+	return element;
+}
+
 uint64_t read_number(const EventField &field, std::string_view payload)
 {
 	if (field.offset > payload.size() || field.size > payload.size() - field.offset)

@@ -43,6 +43,10 @@ struct EventFormat {
 
 Result<EventFormat> parse_format_text(std::string_view system, std::string_view text);
 
+// Elements of an array of numbers, in place ("unsigned long args[6]"); 0: the field is something else.
+uint32_t array_length(const EventField &field);
+EventField array_element(const EventField &field, uint32_t index);
+
 // Values out of a payload: 0 or empty where the payload is too short for the field.
 uint64_t read_number(const EventField &field, std::string_view payload);
 std::string_view read_text(const EventField &field, std::string_view payload);

@@ -141,5 +141,24 @@ TEST(TracingData, OtherByteOrderIsNamed)
 	EXPECT_THAT(systems.error().what, HasSubstr("big endian"));
 }
 
+TEST(ArrayFields, OfNumbersAreReadElementByElement)
+{
+	const auto format =
+		parse_format_text("raw_syscalls", "name: sys_enter\nID: 7\nformat:\n"
+						  "\tfield:unsigned long args[3];\toffset:8;\tsize:24;\tsigned:0;\n"
+						  "\tfield:char comm[16];\toffset:32;\tsize:16;\tsigned:0;\n"
+						  "\tfield:u8 odd[5];\toffset:48;\tsize:7;\tsigned:0;\n"
+						  "\tfield:__data_loc u32[] more;\toffset:56;\tsize:4;\tsigned:0;\n");
+	ASSERT_TRUE(format.ok());
+	const EventField &args = *format->field("args");
+	ASSERT_EQ(array_length(args), 3u);
+	const std::string payload =
+		ByteWriter().put<uint64_t>(0).put<uint64_t>(5).put<uint64_t>(6).put<uint64_t>(7).take();
+	EXPECT_EQ(read_number(array_element(args, 0), payload), 5u);
+	EXPECT_EQ(read_number(array_element(args, 2), payload), 7u);
+	for (const char *other : {"comm", "odd", "more"})
+		EXPECT_EQ(array_length(*format->field(other)), 0u) << other;
+}
+
 } // namespace
 } // namespace neuroperf::recording
