@@ -96,7 +96,8 @@ TEST(SampleLayout, StateForUnwindingBehindBranches)
 	body.put<uint64_t>(16).put_bytes("0123456789abcdef").put<uint64_t>(9); // 9 of the 16 bytes hold stack
 	const std::string record = sample_record(body.bytes());
 	Sample sample;
-	ASSERT_TRUE(layout.parse_sample(record + "weight..", &sample));
+	const std::string with_more = record + "weight..";
+	ASSERT_TRUE(layout.parse_sample(with_more, &sample));
 	EXPECT_EQ(sample.user_abi, static_cast<uint64_t>(PERF_SAMPLE_REGS_ABI_64));
 	EXPECT_EQ(load<uint64_t>(sample.user_registers + 16), 3u);
 	EXPECT_EQ(sample.user_stack, "012345678");
