@@ -5,8 +5,6 @@
 
 #include <algorithm>
 
-#include "recording/tracing_data.hpp"
-
 namespace neuroperf::recording {
 namespace {
 
@@ -159,13 +157,16 @@ std::string format_text(OwnEvent event, std::span<const SymbolicName> names)
 	return {};
 }
 
-std::string own_tracing_data(std::span<const SymbolicName> names, std::size_t max_size)
+std::string own_tracing_data(std::span<const SymbolicName> names, std::size_t max_size,
+			     std::span<const TracingSystem> others)
 {
 	for (;;) {
 		TracingSystem system{std::string(kOwnSystem), {}};
 		for (const EventSpec &spec : specs())
 			system.formats.push_back(format_text(spec.info.event, names));
-		std::string section = build_tracing_data({system});
+		std::vector<TracingSystem> systems(others.begin(), others.end());
+		systems.push_back(std::move(system));
+		std::string section = build_tracing_data(systems);
 		if (section.size() <= max_size || names.empty())
 			return section;
 		names = names.first(names.size() / 2);

@@ -18,6 +18,8 @@
 #include <string_view>
 #include <vector>
 
+#include "recording/tracing_data.hpp"
+
 namespace neuroperf::recording {
 
 constexpr std::string_view kOwnSystem = "neuroperf";
@@ -135,7 +137,9 @@ std::span<const OwnEventInfo> own_events();
 // counter, mark) and `names` is not empty, the print format maps the numbers to these names.
 std::string format_text(OwnEvent event, std::span<const SymbolicName> names);
 
-// HEADER_TRACING_DATA with all our events; `names` as above, left out from the back until the section fits `max_size`.
-std::string own_tracing_data(std::span<const SymbolicName> names, std::size_t max_size);
+// HEADER_TRACING_DATA with all our events and the formats of others (the kernel's); `names` as above, left out from the
+// back until the section fits `max_size`. It may still be larger, then without any name.
+std::string own_tracing_data(std::span<const SymbolicName> names, std::size_t max_size,
+			     std::span<const TracingSystem> others = {});
 
 } // namespace neuroperf::recording

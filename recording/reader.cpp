@@ -376,6 +376,16 @@ std::vector<std::string> PerfDataReader::command_line() const
 	return words;
 }
 
+std::optional<SampleTimes> PerfDataReader::sample_times() const
+{
+	const std::string bytes = feature(kFeatureSampleTime, sizeof(SampleTimes));
+	Cursor in(bytes);
+	const uint64_t first_ns = in.read<uint64_t>(), last_ns = in.read<uint64_t>();
+	if (!in.ok() || first_ns == 0 || last_ns <= first_ns)
+		return std::nullopt;
+	return SampleTimes{first_ns, last_ns};
+}
+
 // Entries: perf_event_header, u32 pid, 20 bytes of id, u8 its length (if misc says so), 3 bytes, the path.
 std::vector<RecordedBuildId> PerfDataReader::build_ids() const
 {

@@ -10,6 +10,7 @@
 #include <linux/perf_event.h>
 
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,6 +39,11 @@ struct RecordedBuildId {
 	std::string path;
 };
 
+// When samples were taken: monotonic times.
+struct SampleTimes {
+	uint64_t first_ns = 0, last_ns = 0;
+};
+
 class PerfDataReader {
 public:
 	static Result<PerfDataReader> open(const std::string &path); // "-": standard input
@@ -55,6 +61,8 @@ public:
 	std::string text_feature(unsigned feature) const; // hostname, version ...; empty if absent
 	std::vector<std::string> command_line() const;
 	std::vector<RecordedBuildId> build_ids() const;
+	// Nothing where the recording was not finished.
+	std::optional<SampleTimes> sample_times() const;
 	std::string_view private_section() const { return private_section_; }
 	// What is wrong with the file, one sentence each.
 	const std::vector<std::string> &problems() const { return problems_; }

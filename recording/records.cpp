@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recording/records.hpp"
 
+#include <sys/mman.h>
+
 namespace neuroperf::recording {
 namespace {
 
@@ -62,12 +64,43 @@ std::string lost_record(const RecordIdentity &identity, uint64_t lost_id, uint64
 	return record_with_trailer(PERF_RECORD_LOST, 0, body.bytes(), sample_type, identity);
 }
 
-std::string kernel_mmap_record(const RecordIdentity &identity, uint64_t text, uint64_t end, uint64_t sample_type)
+std::string fork_record(const RecordIdentity &identity, uint32_t parent_pid, uint32_t parent_tid, uint16_t misc,
+			uint64_t sample_type)
 {
 	ByteWriter body;
-	body.put<uint32_t>(0xffffffff).put<uint32_t>(0); // perf's convention for the kernel
-	body.put(text).put(end - text).put(text).put_text("[kernel.kallsyms]_text");
-	return record_with_trailer(PERF_RECORD_MMAP, PERF_RECORD_MISC_KERNEL, body.bytes(), sample_type, identity);
+	body.put(identity.pid).put(parent_pid).put(identity.tid).put(parent_tid).put(identity.time_ns);
+	return record_with_trailer(PERF_RECORD_FORK, misc, body.bytes(), sample_type, identity);
+}
+
+std::string mmap2_record(const RecordIdentity &identity, uint16_t misc, const MappedFile &file, uint64_t sample_type)
+{
+	ByteWriter body;
+	body.put(identity.pid).put(identity.tid).put(file.start).put(file.length).put(file.file_offset);
+	if (file.build_id.empty()) {
+		body.put(file.device_major).put(file.device_minor).put(file.inode).put<uint64_t>(0);
+	} else { // u8 size, 3 bytes, 20 bytes of id
+		char id[20] = {};
+		const std::size_t size = file.build_id.copy(id, sizeof id);
+		body.put(static_cast<uint32_t>(size)).put_bytes({id, sizeof id});
+		misc |= PERF_RECORD_MISC_MMAP_BUILD_ID;
+	}
+	body.put(file.protection).put(file.flags).put_text(file.path.substr(0, kMaxPath));
+	return record_with_trailer(PERF_RECORD_MMAP2, misc, body.bytes(), sample_type, identity);
+}
+
+std::string kernel_mmap_record(const RecordIdentity &identity, uint64_t text, uint64_t end, std::string_view build_id,
+			       uint64_t sample_type)
+{
+	RecordIdentity kernel = identity;
+	kernel.pid = UINT32_MAX; // perf's convention for the kernel
+	kernel.tid = 0;
+	MappedFile file;
+	file.start = file.file_offset = text;
+	file.length = end - text;
+	file.protection = PROT_READ | PROT_EXEC;
+	file.build_id = build_id;
+	file.path = "[kernel.kallsyms]_text";
+	return mmap2_record(kernel, PERF_RECORD_MISC_KERNEL, file, sample_type);
 }
 
 void append_own_sample(std::string *to, const RecordIdentity &identity, bool with_callchain, std::string_view payload)

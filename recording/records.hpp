@@ -42,8 +42,27 @@ std::string record_with_trailer(uint32_t type, uint16_t misc, std::string_view b
 				const RecordIdentity &identity);
 std::string comm_record(const RecordIdentity &identity, std::string_view name, uint64_t sample_type);
 std::string lost_record(const RecordIdentity &identity, uint64_t lost_id, uint64_t lost, uint64_t sample_type);
-// MMAP of the kernel image as perf writes it: pgoff holds the address of _text.
-std::string kernel_mmap_record(const RecordIdentity &identity, uint64_t text, uint64_t end, uint64_t sample_type);
+// FORK: `identity` is the new task, the parent is a process (for its first thread) or the process itself (for others).
+// With PERF_RECORD_MISC_FORK_EXEC in `misc` the new process does not have its parent's mappings.
+std::string fork_record(const RecordIdentity &identity, uint32_t parent_pid, uint32_t parent_tid, uint16_t misc,
+			uint64_t sample_type);
+
+// What was mapped where, for MMAP2.
+struct MappedFile {
+	uint64_t start = 0, length = 0, file_offset = 0;
+	uint32_t device_major = 0, device_minor = 0;
+	uint64_t inode = 0;
+	uint32_t protection = 0;   // PROT_*
+	uint32_t flags = 0;        // MAP_*
+	std::string_view build_id; // in place of device and inode unless empty; 20 bytes count
+	std::string_view path;     // cut at kMaxPath
+};
+constexpr std::size_t kMaxPath = 4095;
+// `misc`: PERF_RECORD_MISC_USER or _KERNEL, and what else holds; that of the build id is added.
+std::string mmap2_record(const RecordIdentity &identity, uint16_t misc, const MappedFile &file, uint64_t sample_type);
+// Of the kernel image as perf writes it: pgoff holds the address of _text.
+std::string kernel_mmap_record(const RecordIdentity &identity, uint64_t text, uint64_t end, std::string_view build_id,
+			       uint64_t sample_type);
 
 // Our own sample, for the hot path: the record around a payload struct of event_formats.hpp. With an empty callchain
 // when the recording has callchains (perf report would else show the previous sample's callers under it).

@@ -100,6 +100,13 @@ Result<PerfDataWriter> PerfDataWriter::create(WriterOptions options)
 {
 	PerfDataWriter writer;
 	writer.path_ = options.path;
+	if (options.compression_level != 0) {
+		auto compressor = RecordCompressor::create(options.compression_level);
+		if (!compressor.ok())
+			return compressor.error();
+		options.features[kFeatureCompressed] = compressor->feature();
+		writer.compressor_.emplace(std::move(*compressor));
+	}
 	const std::string unfinished = fmt::format("{}.{}.part", options.path, ::getpid());
 	writer.fd_ = UniqueFd(::open(unfinished.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
 	if (!writer.fd_.valid())
@@ -188,11 +195,46 @@ void PerfDataWriter::discard_uncommitted()
 	sections_ = committed_sections_;
 	end_ = committed_end_ + table_size();
 	has_uncommitted_ = false;
+	compressor_.reset(); // a part of its stream is gone: records go on as they are, which all readers take
+}
+
+Status PerfDataWriter::compress(std::string_view records)
+{
+	packed_.clear();
+	if (Status done = compressor_->add(records, &packed_); !done.ok()) {
+		discard_uncommitted();
+		return done;
+	}
+	return append_to_file(packed_);
+}
+
+Status PerfDataWriter::end_compressed_record()
+{
+	if (!compressor_)
+		return Done{};
+	packed_.clear();
+	if (Status done = compressor_->flush(&packed_); !done.ok()) {
+		discard_uncommitted();
+		return done;
+	}
+	return append_to_file(packed_);
+}
+
+double PerfDataWriter::compression_ratio() const
+{
+	if (!compressor_ || compressor_->packed_bytes() == 0)
+		return 1;
+	return static_cast<double>(compressor_->unpacked_bytes()) / static_cast<double>(compressor_->packed_bytes());
 }
 
 Status PerfDataWriter::append(std::string_view records)
 {
 	has_uncommitted_ = has_uncommitted_ || !records.empty();
+	return compressor_ ? compress(records) : append_to_file(records);
+}
+
+Status PerfDataWriter::append_to_file(std::string_view records)
+{
 	if (records.size() < kLargeWrite) {
 		buffer_.append(records);
 		return buffer_.size() >= kBufferSize ? flush() : Status(Done{});
@@ -209,6 +251,8 @@ Status PerfDataWriter::update_feature(unsigned feature, std::string_view content
 		return Error{ErrorCode::internal, fmt::format("contents of feature {} cannot be replaced", feature), 0,
 			     ""};
 	const std::string record = covering_record(contents);
+	if (Status done = end_compressed_record(); !done.ok())
+		return done;
 	const uint64_t at = end_ + buffer_.size() + kRecordHeaderSize;
 	if (Status done = append(record); !done.ok())
 		return done;
@@ -220,6 +264,13 @@ Status PerfDataWriter::commit()
 {
 	if (!has_uncommitted_)
 		return Done{};
+	if (Status done = end_compressed_record(); !done.ok())
+		return done;
+	if (compressor_ && compressor_->ratio() != written_ratio_) {
+		written_ratio_ = compressor_->ratio();
+		if (Status done = update_feature(kFeatureCompressed, compressor_->feature()); !done.ok())
+			return done;
+	}
 	const uint64_t data_end = end_ + buffer_.size();
 	buffer_ += table();
 	if (Status done = flush(); !done.ok())

@@ -12,6 +12,9 @@
 // Contents known late (names of layers) go into the data inside such a record too, and the next table points there.
 // docs/recording-format.md has the bytes.
 //
+// With compression_level, records of the kernel are packed into compressed ones (record_compressor.hpp); each commit
+// ends one, so a kill loses no more than without.
+//
 // The file appears under its name only when it can be read, and an older file of that name is kept as NAME.old.
 // Not thread safe.
 #pragma once
@@ -19,11 +22,13 @@
 #include <linux/perf_event.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "recording/perf_layout.hpp"
+#include "recording/record_compressor.hpp"
 #include "recording/result.hpp"
 #include "recording/unique_fd.hpp"
 
@@ -43,6 +48,7 @@ struct WriterOptions {
 	std::map<unsigned, std::string> features;
 	std::string private_section;        // neuroperf's own, for what has no place in events; see private_section.hpp
 	int owner_uid = -1, owner_gid = -1; // who shall own the file; -1: the caller
+	int compression_level = 0;          // of zstd, 1 to 22; 0: none
 };
 
 class PerfDataWriter {
@@ -57,13 +63,20 @@ public:
 	// and a later, smaller commit may still succeed: what was appended in between is gone.
 	Status commit();
 
+	// How many times smaller compression made the records; 1 without.
+	double compression_ratio() const;
 	uint64_t file_size() const { return committed_end_ + table_size(); }
+	// With what is appended but not committed yet.
+	uint64_t pending_size() const { return end_ + buffer_.size(); }
 	static constexpr std::size_t kMaxLateContents = 65000;
 
 private:
 	PerfDataWriter() = default;
 	std::string table() const;
 	std::size_t table_size() const { return 16 * (sections_.size() + 1); }
+	Status compress(std::string_view records);
+	Status end_compressed_record();
+	Status append_to_file(std::string_view bytes);
 	Status flush();
 	Status write_out(std::string_view bytes);
 	void discard_uncommitted();
@@ -76,6 +89,9 @@ private:
 	uint64_t committed_end_ = 0; // file offset of the end of the published data
 	uint64_t end_ = 0;           // where the next byte goes: behind table and flushed records
 	std::string buffer_;
+	std::optional<RecordCompressor> compressor_; // until an error
+	std::string packed_;                         // for compress(), to keep its memory
+	uint32_t written_ratio_ = 1;                 // as the header says it
 	bool has_uncommitted_ = false;
 };
 
