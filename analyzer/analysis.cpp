@@ -28,6 +28,13 @@ public:
 		  user_stacks_(reader, analysis->threads, options.symbol_root)
 	{
 		analysis_.samples_of_event.resize(reader.events().size());
+		const auto &events = reader.events();
+		for (std::size_t i = 0; i < events.size() && switch_event_ < 0; i++)
+			switch_event_ = events[i].attr.context_switch ? static_cast<int>(i) : -1;
+		analysis_.has_switches = switch_event_ >= 0;
+		// Ours says when recording began; perf's says when the first sample was taken.
+		if (const auto times = reader.sample_times(); times && !reader.private_section().empty())
+			analysis_.on_cpu.begin(times->first_ns);
 	}
 
 	void visit(const OrderedRecord &record) override
@@ -36,6 +43,7 @@ public:
 			begun_ = true;
 			window_ = filter_.window(record.time_ns);
 			analysis_.layers.set_window(window_);
+			analysis_.on_cpu.set_window(window_);
 		}
 		if (record.type == PERF_RECORD_SAMPLE)
 			visit_sample(record);
@@ -45,6 +53,7 @@ public:
 
 	uint64_t unknown_counters() const { return values_.unknown(); }
 	std::array<uint64_t, Unwinder::kEnds> unwound() const { return user_stacks_.ends(); }
+	uint64_t foreign_stacks() const { return user_stacks_.foreign(); }
 
 private:
 	void visit_sample(const OrderedRecord &record)
@@ -52,8 +61,12 @@ private:
 		const bool parsed = values_.each(record, [this](int event, const Sample &sample) {
 			analysis_.samples_of_event[static_cast<std::size_t>(event)]++;
 			if (const auto kind = own_.kind(event))
-				visit_own(*kind, event, sample);
-			else if (event == analysis_.counted_event)
+				return visit_own(*kind, event, sample);
+			if (switch_event_ >= 0 && sample.identity.time_ns != 0 && is_one_thread(sample.identity)) {
+				analysis_.on_cpu.begin(sample.identity.time_ns);
+				analysis_.on_cpu.seen(thread_of(sample.identity), sample.identity.time_ns);
+			}
+			if (event == analysis_.counted_event)
 				count_sample(reader_.events()[static_cast<std::size_t>(event)], sample);
 		});
 		analysis_.damaged_records += parsed ? 0 : 1;
@@ -201,19 +214,57 @@ private:
 			const uint64_t lost = in.read<uint64_t>();
 			const bool ours = event >= 0 && own_.kind(event);
 			(ours ? analysis_.lost_in_process : analysis_.lost_samples) += lost;
+			if (!ours)
+				analysis_.on_cpu.lost();
 		} else if (record.type == PERF_RECORD_LOST_SAMPLES) {
 			analysis_.lost_samples += in.read<uint64_t>();
-		} // EXIT, THROTTLE, SWITCH and the like say nothing the report needs
+		} else if (record.type == PERF_RECORD_SWITCH || record.type == PERF_RECORD_SWITCH_CPU_WIDE) {
+			visit_switch(record);
+		} else if (record.type == PERF_RECORD_EXIT) {
+			const uint32_t pid = in.read<uint32_t>();
+			in.skip(4);
+			const uint32_t tid = in.read<uint32_t>();
+			if (in.ok() && switch_event_ >= 0 && record.time_ns != 0)
+				analysis_.on_cpu.ends(analysis_.threads.thread(pid, tid), record.time_ns);
+		} // THROTTLE and the like say nothing the report needs
 		analysis_.damaged_records += in.ok() ? 0 : 1;
+	}
+
+	// Not the idle threads, which are one on each CPU and have no numbers, nor one that has lost its number.
+	static bool is_one_thread(const recording::RecordIdentity &identity)
+	{
+		return identity.tid != 0 && identity.tid != UINT32_MAX;
+	}
+
+	// The trailer says which thread came or went; the other one, where it is told, has a record of its own.
+	void visit_switch(const OrderedRecord &record)
+	{
+		recording::RecordIdentity identity;
+		if (record.time_ns == 0 ||
+		    !reader_.layout_of_other(record.bytes).parse_trailer(record.bytes, &identity) ||
+		    switch_event_ < 0 || reader_.event_of(identity.id) != switch_event_ || !is_one_thread(identity))
+			return;
+		analysis_.on_cpu.begin(record.time_ns);
+		const ThreadId thread = thread_of(identity);
+		if (record.misc & PERF_RECORD_MISC_SWITCH_OUT)
+			analysis_.on_cpu.switched_out(thread, record.time_ns,
+						      record.misc & PERF_RECORD_MISC_SWITCH_OUT_PREEMPT);
+		else
+			analysis_.on_cpu.switched_in(thread, record.time_ns);
 	}
 
 	void after_task_record(const OrderedRecord &record)
 	{
 		last_valid_ = false;
 		CommRecord comm;
-		if (record.type == PERF_RECORD_COMM && parse_comm(record, &comm) && comm.exec)
-			analysis_.layers.abandon(analysis_.threads.thread(comm.pid, comm.tid));
-		else if (const auto text = kernel_text_of(record))
+		if (record.type == PERF_RECORD_COMM && parse_comm(record, &comm) && comm.exec) {
+			const ThreadId thread = analysis_.threads.thread(comm.pid, comm.tid);
+			analysis_.layers.abandon(thread);
+			if (switch_event_ >= 0 && record.time_ns != 0) {
+				analysis_.on_cpu.begin(record.time_ns);
+				analysis_.on_cpu.starts(thread, record.time_ns);
+			}
+		} else if (const auto text = kernel_text_of(record))
 			analysis_.symbolizer.set_kernel_text_address(*text);
 	}
 
@@ -223,6 +274,7 @@ private:
 	SampleValues values_;
 	Analysis &analysis_;
 	UserStacks user_stacks_;
+	int switch_event_ = -1; // index of the event that context switches come with; -1: none
 	bool begun_ = false;
 	TimeWindow window_;
 	uint64_t last_key_ = 0;
@@ -277,7 +329,9 @@ Status analyze(const recording::PerfDataReader &reader, const AnalysisOptions &o
 	analysis->stream = visit_in_time_order(reader, &collector, options.order);
 	analysis->unknown_counters = collector.unknown_counters();
 	analysis->unwound = collector.unwound();
+	analysis->foreign_stacks = collector.foreign_stacks();
 	analysis->layers.finish();
+	analysis->on_cpu.finish(analysis->stream.last_ns);
 	return Done{};
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "analyzer/layers.hpp"
+#include "analyzer/on_cpu.hpp"
 #include "analyzer/own_events.hpp"
 #include "analyzer/sample_filter.hpp"
 #include "analyzer/stacks.hpp"
@@ -26,7 +27,7 @@ struct RecordedNote {
 
 struct Analysis {
 	Analysis(uint64_t skip_first, Symbolizer *names)
-		: symbolizer(*names), layers(skip_first), stacks(threads, layers, names)
+		: symbolizer(*names), layers(skip_first), stacks(threads, layers, names), on_cpu(threads)
 	{
 	}
 	Analysis(const Analysis &) = delete; // stacks refers to its neighbours
@@ -36,17 +37,20 @@ struct Analysis {
 	Threads threads;
 	Layers layers;
 	Stacks stacks;
+	OnCpu on_cpu;
 	StreamCounts stream;
 	std::map<std::string, uint64_t> recorder_stats; // the last value of each
 	std::vector<RecordedNote> notes;
 	std::vector<uint64_t> samples_of_event;          // by index in the recording; all of them, whatever the filter
 	int counted_event = -1;                          // whose samples stacks, threads and `samples` are; -1: none
+	bool has_switches = false;                       // an event recorded context switches
 	uint64_t samples = 0;                            // of the counted event, inside the filter
 	uint64_t lost_samples = 0;                       // lost by the kernel
 	uint64_t lost_in_process = 0;                    // of our own events
 	uint64_t damaged_records = 0;                    // could not be parsed
 	uint64_t unknown_counters = 0;                   // of groups, that the header does not describe
 	std::array<uint64_t, Unwinder::kEnds> unwound{}; // stacks unwound from their copies, by how they ended
+	uint64_t foreign_stacks = 0;                     // copies of stacks of a machine that cannot be unwound
 	uint64_t kernel_text = 0;                        // address of _text, from the kernel's MMAP record
 	uint64_t first_event_ns = 0, last_event_ns = 0;  // of in-process events
 };

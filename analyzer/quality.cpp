@@ -83,21 +83,52 @@ private:
 			    "end a recording with Ctrl-C or by ending the program");
 	}
 
+	using Places = std::initializer_list<std::pair<const char *, const char *>>;
+
+	std::string where_lost(Places places) const
+	{
+		std::string text;
+		for (const auto &[name, place] : places)
+			if (stat(name) > 0)
+				text += fmt::format("{}{} {}", text.empty() ? "" : ", ", place, stat(name));
+		return text;
+	}
+
+	std::string where_events_were_lost() const
+	{
+		const std::string text = where_lost({
+			{"lost_ring_full", "ring full"},
+			{"lost_without_ring", "no free ring"},
+			{"malformed_events", "malformed"},
+			{"lost_probe_ring_full", "ring of probes full"},
+			{"lost_probe_recursion", "probe hit inside a probe"},
+		});
+		return text.empty() ? "the recorder did not say where" : text;
+	}
+
+	// Of those that the kernel's own rings lose, nobody knows more.
+	std::string where_samples_were_lost() const
+	{
+		const std::string text = where_lost({
+			{"lost_tracepoint_ring_full", "ring of tracepoints full"},
+			{"lost_tracepoint_recursion", "tracepoint hit inside a tracepoint"},
+		});
+		return text.empty() ? "" : fmt::format(" ({})", text);
+	}
+
 	void losses()
 	{
 		const Analysis &analysis = in_.analysis;
 		if (analysis.lost_in_process > 0)
 			add(Severity::data_loss, "lost_events",
-			    fmt::format("{} in-process events were lost (ring full {}, no free ring {}, malformed {}): "
-					"calls, times, "
-					"spikes and synaptic events are too low",
-					analysis.lost_in_process, stat("lost_ring_full"), stat("lost_without_ring"),
-					stat("malformed_events")),
+			    fmt::format("{} in-process events were lost ({}): calls, times, spikes and synaptic events "
+					"are too low",
+					analysis.lost_in_process, where_events_were_lost()),
 			    "leave the recorder a CPU, or emit fewer events", analysis.lost_in_process);
 		if (analysis.lost_samples > 0)
 			add(Severity::data_loss, "lost_samples",
-			    fmt::format("{} samples were lost", analysis.lost_samples), "sample less often (-F)",
-			    analysis.lost_samples);
+			    fmt::format("{} samples were lost{}", analysis.lost_samples, where_samples_were_lost()),
+			    "sample less often (-F, -c), or enlarge the rings (-m)", analysis.lost_samples);
 		if (stat("definitions_lost") > 0)
 			add(Severity::data_loss, "lost_definitions",
 			    fmt::format("{} layers have no name: more were defined than fit", stat("definitions_lost")),
@@ -119,6 +150,15 @@ private:
 					"be off",
 					stream.late),
 			    "", stream.late);
+		if (const uint64_t unknown = in_.analysis.on_cpu.unknown(); unknown > 0)
+			add(in_.analysis.lost_samples > 0 ? Severity::warning : Severity::notice, "unknown_on_cpu",
+			    fmt::format(
+				    "{} stays of threads on a CPU are left out of their time there: the record of one "
+				    "end is missing",
+				    unknown),
+			    in_.analysis.lost_samples > 0 ? "leave the recorder a CPU, or give it larger rings (-m)"
+							  : "",
+			    unknown);
 		if (in_.analysis.damaged_records + stream.unknown_event > 0)
 			add(Severity::data_loss, "damaged_records",
 			    fmt::format("{} records could not be read",
@@ -164,10 +204,22 @@ private:
 			    "", status);
 	}
 
+	// Calls may have been under way when it began.
+	bool begins_inside() const
+	{
+		const auto told = is_ours() ? in_.private_section.find("begins_inside") : in_.private_section.end();
+		return told != in_.private_section.end() && told->is_boolean() && told->get<bool>();
+	}
+
 	void layer_problems()
 	{
 		const LayerProblems &problems = in_.analysis.layers.problems();
-		if (problems.end_without_begin > 0)
+		if (problems.end_without_begin > 0 && begins_inside())
+			add(Severity::notice, "end_without_begin",
+			    fmt::format("{} calls of layers were under way when the recording began, and were left out",
+					problems.end_without_begin),
+			    "", problems.end_without_begin);
+		else if (problems.end_without_begin > 0)
 			add(Severity::warning, "end_without_begin",
 			    fmt::format("{} ends of layers had no begin on their thread and were left out",
 					problems.end_without_begin),
@@ -202,6 +254,14 @@ private:
 			{End::limit, "deeper than 127 frames", ""},
 			{End::bad_registers, "no usable registers", ""},
 		};
+		if (const uint64_t count = in_.analysis.foreign_stacks; count > 0) {
+			const std::string machine = in_.reader.text_feature(recording::kFeatureArch);
+			add(Severity::warning, "foreign_stacks",
+			    fmt::format("{} stacks cannot be unwound: the registers of {} are not known here; their "
+					"functions have no callers",
+					count, machine.empty() ? "the machine that was recorded" : machine),
+			    "record with --call-graph fp there", count);
+		}
 		uint64_t all = 0;
 		for (const uint64_t count : in_.analysis.unwound)
 			all += count;

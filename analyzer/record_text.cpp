@@ -138,9 +138,10 @@ private:
 		}
 		const Module &module = threads_.module(place.module);
 		line_ += fmt::format("{}+{:#x} ", quoted(module.file.path), place.offset + back);
-		const Symbolizer::Name name = module.only_symbol.empty()
-						      ? symbolizer_.name(file_of(place.module), place.offset)
-						      : Symbolizer::Name{module.only_symbol, 0};
+		const Symbolizer::Name name =
+			module.only_symbol.empty()
+				? symbolizer_.name(file_of(place.module), place.offset)
+				: Symbolizer::Name{module.only_symbol, place.offset - module.only_symbol_start};
 		if (name.text.empty())
 			line_ += "[unknown]";
 		else

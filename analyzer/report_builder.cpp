@@ -60,6 +60,8 @@ std::string program_name(const std::string &command)
 
 std::string recorded_command(const recording::PerfDataReader &reader, const ordered_json &section)
 {
+	if (const auto target = value_of<std::string>(section, "target", ""); !target.empty())
+		return target; // it ran before; a command then only told how long
 	if (section.is_object() && section.contains("command"))
 		return joined(section["command"]);
 	return joined(ordered_json(reader.command_line()));
@@ -173,7 +175,30 @@ Table make_events(const recording::PerfDataReader &reader, const Analysis &analy
 	return table;
 }
 
-Table make_threads(const Analysis &analysis)
+// When a thread was on a CPU: what the filter leaves of it.
+void add_on_cpu(const Analysis &analysis, const SampleFilter &filter, Table *table,
+		const std::vector<ThreadId> &threads)
+{
+	using enum Provenance;
+	constexpr uint64_t OnCpu::Figures::*kFigures[] = {&OnCpu::Figures::on_cpu_ns, &OnCpu::Figures::switches,
+							  &OnCpu::Figures::preempted};
+	if (!analysis.has_switches || filter.by_layer()) // it is not known by layer
+		return;
+	table->columns.push_back(count_metric("on_cpu_ns", "on CPU", "ns", Better::lower, measured, false));
+	table->columns.push_back(count_metric("switches", "switches", "count", Better::neither, measured, false));
+	table->columns.push_back(count_metric("preempted", "preempted", "count", Better::neither, measured, false));
+	for (std::size_t i = 0; i < threads.size(); i++) {
+		const bool wanted = filter.has_thread(analysis.threads, threads[i]);
+		const auto figures = wanted ? analysis.on_cpu.of(threads[i]) : std::nullopt;
+		for (const auto number : kFigures)
+			if (figures)
+				table->rows[i].emplace_back((*figures).*number);
+			else
+				table->rows[i].emplace_back();
+	}
+}
+
+Table make_threads(const Analysis &analysis, const SampleFilter &filter)
 {
 	using enum Provenance;
 	Table table{"threads",
@@ -184,11 +209,18 @@ Table make_threads(const Analysis &analysis)
 		     {"tid", "tid", "", Better::neither, measured, false, false},
 		     count_metric("samples", "samples", "count", Better::neither, measured, false)},
 		    {}};
-	for (const Thread &thread : analysis.threads.threads()) {
+	std::vector<ThreadId> shown;
+	for (std::size_t i = 0; i < analysis.threads.threads().size(); i++) {
+		const auto id = static_cast<ThreadId>(i);
+		const Thread &thread = analysis.threads.thread(id);
+		if (thread.samples == 0 && thread.name.empty())
+			continue; // only mentioned: a parent, the recorder
+		shown.push_back(id);
 		const Process &process = analysis.threads.process(thread.process);
 		table.rows.push_back(
 			{thread.name, process.name, uint64_t{process.pid}, uint64_t{thread.tid}, thread.samples});
 	}
+	add_on_cpu(analysis, filter, &table, shown);
 	std::stable_sort(table.rows.begin(), table.rows.end(),
 			 [](const std::vector<Cell> &a, const std::vector<Cell> &b) {
 				 return std::get<uint64_t>(a[4]) > std::get<uint64_t>(b[4]);
@@ -323,7 +355,7 @@ Result<Report> make_report(const std::string &path, const ReportOptions &options
 	report.tables.push_back(make_functions(stacks));
 	if (Table by_layer = make_layer_functions(stacks); !by_layer.rows.empty())
 		report.tables.push_back(std::move(by_layer));
-	report.tables.push_back(make_threads(analysis));
+	report.tables.push_back(make_threads(analysis, *filter));
 	if (Table events = make_events(*reader, analysis); events.rows.size() > 1)
 		report.tables.push_back(std::move(events));
 	if (!options.sort.empty() && keys->empty() && !order_by(options.sort, &report.tables))

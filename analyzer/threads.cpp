@@ -53,15 +53,15 @@ std::shared_ptr<Mappings> Threads::new_mappings()
 	return mappings;
 }
 
-ModuleId Threads::module_of(CodeFile file, std::string_view only_symbol)
+ModuleId Threads::module_of(CodeFile file, std::string_view only_symbol, uint64_t only_symbol_start)
 {
 	const bool is_generated = file.path.starts_with("/tmp/perf-");
 	std::string key = fmt::format("{}\n{}\n{}\n{}", file.path, file.build_id, file.kernel ? 'k' : 'u',
-				      is_generated ? file.pid : 0);
+				      is_generated ? file.pid : only_symbol_start);
 	if (const auto found = module_by_key_.find(key); found != module_by_key_.end())
 		return found->second;
 	const auto id = static_cast<ModuleId>(modules_.size());
-	modules_.push_back({std::move(file), std::string(only_symbol)});
+	modules_.push_back({std::move(file), std::string(only_symbol), only_symbol_start});
 	module_by_key_.emplace(std::move(key), id);
 	return id;
 }
@@ -162,7 +162,7 @@ bool Threads::on_kernel_symbol(uint64_t start, uint64_t length, std::string_view
 	NewMapping taken;
 	taken.start = taken.file_offset = start;
 	taken.length = length;
-	insert(&kernel_, taken, module_of({std::string(name), "", 0, true}, name));
+	insert(&kernel_, taken, module_of({std::string(name), "", 0, true}, name, start));
 	return true;
 }
 

@@ -36,7 +36,8 @@ struct Mappings {
 // A file, or a part of the kernel, that code was mapped from.
 struct Module {
 	CodeFile file;
-	std::string only_symbol; // code that the kernel named as it came (BPF programs): its name; else empty
+	std::string only_symbol;        // code that the kernel named as it came (BPF programs): its name; else empty
+	uint64_t only_symbol_start = 0; // its address
 };
 
 // Whose code an address is, as the kernel said with the sample. other: hypervisors and their guests.
@@ -102,7 +103,7 @@ private:
 	ProcessId process_of_pid(uint32_t pid);
 	Mappings *own_mappings(uint32_t pid);
 	std::shared_ptr<Mappings> new_mappings();
-	ModuleId module_of(CodeFile file, std::string_view only_symbol = {});
+	ModuleId module_of(CodeFile file, std::string_view only_symbol = {}, uint64_t only_symbol_start = 0);
 	void insert(Mappings *mappings, const NewMapping &mapping, ModuleId module);
 
 	std::vector<Process> processes_;

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analyzer/user_stacks.hpp"
 
+#include <bit>
+
 namespace neuroperf::analyzer {
 namespace {
 
 constexpr std::size_t kMaxFrames = 127; // as perf and the kernel have it
 constexpr Unwinder::FileId kNotAsked = UINT32_MAX;
 
-std::optional<Unwinder::Machine> machine_of(const std::string &arch)
+// A perf that was killed wrote no name, but each kernel has registers of its own numbers (asm/perf_regs.h).
+std::optional<Unwinder::Machine> machine_of(const std::string &arch, uint64_t register_mask)
 {
-	if (arch == "x86_64" || arch.empty()) // a recorder that was killed wrote none
+	constexpr unsigned kNumbersX86 = 24, kNumbersAarch64 = 33;
+	const auto numbers = static_cast<unsigned>(std::bit_width(register_mask));
+	if (arch == "x86_64" || (arch.empty() && numbers <= kNumbersX86))
 		return Unwinder::Machine::x86_64;
-	if (arch == "aarch64")
+	if (arch == "aarch64" || (arch.empty() && numbers == kNumbersAarch64))
 		return Unwinder::Machine::aarch64;
 	return std::nullopt;
 }
@@ -19,17 +24,23 @@ std::optional<Unwinder::Machine> machine_of(const std::string &arch)
 } // namespace
 
 UserStacks::UserStacks(const recording::PerfDataReader &reader, const Threads &threads, const std::string &root)
-	: threads_(threads), finder_({root, "/usr/lib/debug", default_build_id_cache()}, nullptr)
+	: reader_(reader), threads_(threads), finder_({root, "/usr/lib/debug", default_build_id_cache()}, nullptr)
 {
-	if (const auto machine = machine_of(reader.text_feature(recording::kFeatureArch)))
-		unwinder_.emplace(*machine);
 }
 
 void UserStacks::append(ProcessId process, const recording::RecordedEvent &event, const recording::Sample &sample,
 			std::vector<Frame> *frames)
 {
-	if (!unwinder_ || sample.user_registers == nullptr || sample.user_stack.empty())
+	if (sample.user_registers == nullptr || sample.user_stack.empty())
 		return;
+	if (!unwinder_ && foreign_ == 0)
+		if (const auto machine =
+			    machine_of(reader_.text_feature(recording::kFeatureArch), event.attr.sample_regs_user))
+			unwinder_.emplace(*machine);
+	if (!unwinder_) {
+		foreign_++;
+		return;
+	}
 	const UserState state{sample.user_abi, event.attr.sample_regs_user, sample.user_registers, sample.user_stack};
 	unwinder_->unwind(
 		state, [this, process](uint64_t address) { return locate(process, address); }, kMaxFrames, &addresses_);

@@ -26,14 +26,18 @@ public:
 
 	// Chains by how they ended; all 0 where nothing was unwound.
 	std::array<uint64_t, Unwinder::kEnds> ends() const;
+	// Stacks of machines that the unwinder does not know: they stay without callers.
+	uint64_t foreign() const { return foreign_; }
 
 private:
 	Unwinder::Location locate(ProcessId process, uint64_t address);
 	Unwinder::FileId file_of(ModuleId module);
 
+	const recording::PerfDataReader &reader_;
 	const Threads &threads_;
 	CodeFinder finder_;
-	std::optional<Unwinder> unwinder_;    // not of machines that it does not know
+	std::optional<Unwinder> unwinder_; // from the first stack on; never of machines that it does not know
+	uint64_t foreign_ = 0;
 	std::vector<Unwinder::FileId> files_; // by module; kNotAsked: not looked for yet
 	std::vector<uint64_t> addresses_;     // scratch
 };
