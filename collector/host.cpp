@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collector/host.hpp"
 
+#include <linux/bpf.h>
 #include <linux/perf_event.h>
 #include <pwd.h>
 #include <sys/syscall.h>
@@ -73,6 +74,26 @@ int try_event(uint32_t type, uint64_t config, bool user_only)
 	return fd.valid() ? 0 : errno;
 }
 
+int try_bpf()
+{
+	const bpf_insn program[] = {{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 1},
+				    {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
+	bpf_attr attr = {};
+	attr.prog_type = BPF_PROG_TYPE_TRACEPOINT;
+	attr.insns = reinterpret_cast<uint64_t>(program);
+	attr.insn_cnt = 2;
+	attr.license = reinterpret_cast<uint64_t>("GPL");
+	const UniqueFd fd(static_cast<int>(::syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof attr)));
+	return fd.valid() ? 0 : errno;
+}
+
+#if defined(__aarch64__)
+// The architected counter has one rate on all CPUs, by its definition.
+void judge_counter(const std::string & /*flags*/, HostSnapshot *host)
+{
+	host->constant_counter = true;
+}
+#else
 bool has_word(const std::string &line, std::string_view word)
 {
 	std::istringstream words(line);
@@ -82,6 +103,20 @@ bool has_word(const std::string &line, std::string_view word)
 			return true;
 	return false;
 }
+
+void judge_counter(const std::string &flags, HostSnapshot *host)
+{
+	host->constant_counter = has_word(flags, "constant_tsc") && has_word(flags, "nonstop_tsc");
+	if (!host->constant_counter)
+		host->counter_reason = "the TSC of this CPU is not constant and nonstop";
+	else if (read_line("/sys/devices/system/clocksource/clocksource0/available_clocksource").find("tsc") ==
+		 std::string::npos) {
+		// The kernel has found CPUs whose TSCs disagree.
+		host->constant_counter = false;
+		host->counter_reason = "the kernel does not trust the TSC (it is not an available clocksource)";
+	}
+}
+#endif
 
 void read_cpu(HostSnapshot *host)
 {
@@ -98,19 +133,7 @@ void read_cpu(HostSnapshot *host)
 	}
 	if (host->cpu_model.empty())
 		host->cpu_model = host->architecture;
-#if defined(__aarch64__)
-	host->constant_counter = true;
-#else
-	host->constant_counter = has_word(flags, "constant_tsc") && has_word(flags, "nonstop_tsc");
-	if (!host->constant_counter)
-		host->counter_reason = "the TSC of this CPU is not constant and nonstop";
-	else if (read_line("/sys/devices/system/clocksource/clocksource0/available_clocksource").find("tsc") ==
-		 std::string::npos) {
-		// The kernel has found CPUs whose TSCs disagree.
-		host->constant_counter = false;
-		host->counter_reason = "the kernel does not trust the TSC (it is not an available clocksource)";
-	}
-#endif
+	judge_counter(flags, host);
 }
 
 // Looks only as far as _text, one of the first symbols: printing all of them costs the kernel tens of milliseconds.
@@ -149,6 +172,19 @@ std::optional<InvokingUser> find_invoking_user()
 
 } // namespace
 
+bool in_user_namespace()
+{
+	// The first one maps every number to itself; any other says which few it maps.
+	uint64_t first = 0, outside = 0, count = 0;
+	std::ifstream file("/proc/self/uid_map");
+	return file >> first >> outside >> count && (first != 0 || outside != 0 || count != UINT32_MAX);
+}
+
+std::string_view run_as_root(bool in_user_namespace)
+{
+	return in_user_namespace ? "run neuroperf as root outside of this container (user namespace)" : "run as root";
+}
+
 HostSnapshot take_host_snapshot()
 {
 	HostSnapshot host;
@@ -161,7 +197,9 @@ HostSnapshot take_host_snapshot()
 	struct sysinfo info {};
 	if (::sysinfo(&info) == 0)
 		host.memory_bytes = static_cast<uint64_t>(info.totalram) * info.mem_unit;
-	host.is_root = ::geteuid() == 0;
+	host.page_size = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+	host.in_user_namespace = in_user_namespace();
+	host.is_root = ::geteuid() == 0 && !host.in_user_namespace;
 	host.invoking_user = find_invoking_user();
 	host.perf_event_paranoid = read_value("/proc/sys/kernel/perf_event_paranoid", 4);
 	host.max_sample_rate = read_value("/proc/sys/kernel/perf_event_max_sample_rate", 100000u);
@@ -169,6 +207,8 @@ HostSnapshot take_host_snapshot()
 	host.cycles_user_only_error = try_event(PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES, true);
 	host.cpu_clock_error = try_event(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, false);
 	host.cpu_clock_user_only_error = try_event(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, true);
+	host.bpf_error = try_bpf();
+	host.kernel_types = ::access("/sys/kernel/btf/vmlinux", R_OK) == 0;
 	read_cpu(&host);
 	read_kernel_text(&host);
 	return host;

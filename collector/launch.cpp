@@ -20,6 +20,8 @@
 #include <map>
 #include <sstream>
 
+#include "collector/environment.hpp"
+
 namespace neuroperf::collector {
 namespace {
 
@@ -50,7 +52,10 @@ int become(const InvokingUser &user)
 	}
 	if (got != 1)
 		::_exit(125); // the recorder is gone before it let us go
-	int error = options.run_as ? become(*options.run_as) : 0;
+	restore_environment();
+	int error = options.open_files.restore() ? 0 : errno; // first: root may lower it, another user not raise it
+	if (error == 0 && options.run_as)
+		error = become(*options.run_as);
 	if (error == 0) {
 		for (const std::string &variable : options.environment) {
 			const auto equals = variable.find('=');

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "collector/host.hpp"
+#include "collector/open_file_limit.hpp"
 #include "recording/result.hpp"
 #include "recording/unique_fd.hpp"
 
@@ -21,6 +22,7 @@ struct LaunchOptions {
 	std::vector<std::string> command;
 	std::vector<std::string> environment; // "NAME=value", added to ours
 	std::optional<InvokingUser> run_as;   // give up root for this user first
+	OpenFileLimit open_files;             // what the program shall have
 };
 
 // How a shell would say it ended: exit status, or 128 + signal.

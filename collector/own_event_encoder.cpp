@@ -61,6 +61,8 @@ inline void OwnEventEncoder::put(OwnEvent event, uint32_t pid, uint32_t tid, uin
 bool OwnEventEncoder::encode(const np_slot &slot, uint32_t pid, uint32_t tid, uint64_t time_ns)
 {
 	using namespace recording;
+	if (muted_)
+		return slot.type >= NP_EVENT_LAYER_BEGIN && slot.type <= NP_EVENT_MARK;
 	switch (slot.type) {
 	case NP_EVENT_LAYER_BEGIN:
 		put<LayerPayload>(OwnEvent::layer_begin, pid, tid, time_ns, slot.id);

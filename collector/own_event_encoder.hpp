@@ -44,6 +44,8 @@ public:
 	bool encode(const np_slot &slot, uint32_t pid, uint32_t tid, uint64_t time_ns);
 	// An event with strings, by its ready payload (recording::TextPayload).
 	void encode(recording::OwnEvent event, const recording::RecordIdentity &identity, std::string_view payload);
+	// Muted, slots are taken and forgotten: the recording has not begun yet. Events with strings are written still.
+	void set_muted(bool muted) { muted_ = muted; }
 	// Moves what was encoded on to the writer.
 	void flush();
 
@@ -58,6 +60,7 @@ private:
 
 	recording::PerfDataWriter *writer_;
 	bool with_callchain_;
+	bool muted_ = false;
 	std::vector<char> buffer_;
 	std::size_t used_ = 0;
 	uint64_t buffered_events_ = 0;

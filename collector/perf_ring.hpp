@@ -15,8 +15,9 @@ namespace neuroperf::collector {
 
 struct PerfRecordCounts {
 	uint64_t samples = 0;
-	uint64_t lost = 0;    // PERF_RECORD_LOST and LOST_SAMPLES
-	uint64_t damaged = 0; // times the ring held something that is no record
+	uint64_t mappings = 0; // MMAP2
+	uint64_t lost = 0;     // PERF_RECORD_LOST and LOST_SAMPLES
+	uint64_t damaged = 0;  // times the ring held something that is no record
 };
 
 class PerfRing {
@@ -28,8 +29,9 @@ public:
 	{
 	}
 
-	// Appends all complete records to `to`, counts them and gives the room back to the kernel.
-	void drain(std::string *to, PerfRecordCounts *counts);
+	// Appends all complete records to `to`, counts them and gives the room back to the kernel. Returns how full the
+	// ring was, 0 to 1.
+	double drain(std::string *to, PerfRecordCounts *counts);
 
 private:
 	perf_event_mmap_page *page_;

@@ -2,16 +2,22 @@
 #include "collector/plan.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstring>
-#include <ctime>
+#include <map>
+#include <set>
 
-#include "recording/perf_layout.hpp"
+#include "collector/event_attr.hpp"
+#include "collector/tracepoint_plan.hpp"
 
 namespace neuroperf::collector {
 namespace {
+
+constexpr const char *kOnAndOffCpu = "on and off CPU";
 
 struct Candidate {
 	uint32_t type;
@@ -21,7 +27,7 @@ struct Candidate {
 	int HostSnapshot::*error; // 0: it can be opened
 };
 
-// Best first.
+// What samples when the user names no event. Best first.
 constexpr Candidate kCandidates[] = {
 	{PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES, false, "cycles", &HostSnapshot::cycles_error},
 	{PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES, true, "cycles:u", &HostSnapshot::cycles_user_only_error},
@@ -29,37 +35,15 @@ constexpr Candidate kCandidates[] = {
 	{PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, true, "cpu-clock:u", &HostSnapshot::cpu_clock_user_only_error},
 };
 
-perf_event_attr sampling_attr(const Candidate &candidate, const RecordOptions &options, unsigned frequency_hz)
+EventGroup default_group(const Candidate &candidate)
 {
-	perf_event_attr attr = {};
-	attr.type = candidate.type;
-	attr.size = recording::kAttrSize;
-	attr.config = candidate.config;
-	attr.build_id = 1; // with mappings, so that a file that is replaced later is not taken for the one that ran
-	attr.sample_freq = frequency_hz;
-	attr.freq = 1;
-	attr.sample_type = PERF_SAMPLE_IDENTIFIER | PERF_SAMPLE_IP | PERF_SAMPLE_TID | PERF_SAMPLE_TIME |
-			   PERF_SAMPLE_CPU | PERF_SAMPLE_PERIOD;
-	if (options.callgraph)
-		attr.sample_type |= PERF_SAMPLE_CALLCHAIN;
-	attr.exclude_callchain_kernel = options.callgraph && candidate.user_only;
-	attr.exclude_kernel = candidate.user_only;
-	attr.exclude_hv = candidate.user_only;
-	attr.read_format = PERF_FORMAT_ID;
-	attr.disabled = 1;
-	attr.enable_on_exec = 1;
-	attr.inherit = 1;
-	attr.mmap = 1;
-	attr.mmap2 = 1;
-	attr.comm = 1;
-	attr.comm_exec = 1;
-	attr.task = 1;
-	attr.sample_id_all = 1;
-	attr.use_clockid = 1;
-	attr.clockid = CLOCK_MONOTONIC;
-	attr.watermark = 1;
-	attr.wakeup_watermark = 128 * 1024;
-	return attr;
+	RequestedEvent event;
+	event.attr.type = candidate.type;
+	event.attr.config = candidate.config;
+	event.attr.exclude_kernel = candidate.user_only;
+	event.attr.exclude_hv = candidate.user_only;
+	event.name = candidate.name;
+	return {"", {event}};
 }
 
 std::string reason(int error)
@@ -88,50 +72,270 @@ std::string privilege_remedy(const HostSnapshot &host)
 {
 	if (host.is_root)
 		return "allow perf_event_open to this container or service (seccomp, capabilities)";
-	return fmt::format("run as root, or set kernel.perf_event_paranoid (now {}) to 1", host.perf_event_paranoid);
+	return fmt::format("{}, or set kernel.perf_event_paranoid (now {}) to 1", run_as_root(host.in_user_namespace),
+			   host.perf_event_paranoid);
 }
 
-void plan_sampling(const RecordOptions &options, const HostSnapshot &host, Plan *plan)
+// The CPUs to open an event on: those of its PMU among those asked for.
+std::vector<unsigned> cpus_for(const RequestedEvent &event, const RecordOptions &options, const HostSnapshot &host)
 {
-	const auto found = std::find_if(std::begin(kCandidates), std::end(kCandidates),
-					[&](const Candidate &candidate) { return host.*candidate.error == 0; });
-	if (found == std::end(kCandidates)) {
+	std::vector<unsigned> cpus;
+	const auto allowed = [](const std::vector<unsigned> &list, unsigned cpu) {
+		return list.empty() || std::find(list.begin(), list.end(), cpu) != list.end();
+	};
+	for (const unsigned cpu : host.online_cpus)
+		if (allowed(options.cpus, cpu) && allowed(event.cpus, cpu))
+			cpus.push_back(cpu);
+	return cpus;
+}
+
+Start start_of(const RecordOptions &options, const Target &target, bool leads)
+{
+	if (!leads)
+		return Start::with_leader;
+	return target.kind == Target::Kind::program && options.delay_ms == 0 ? Start::at_exec : Start::when_enabled;
+}
+
+void plan_group(const EventGroup &group, const RecordOptions &options, const HostSnapshot &host, unsigned frequency_hz,
+		Plan *plan)
+{
+	const std::size_t leader = plan->events.size();
+	const bool by_bpf = is_recorded_by_bpf(group, options, host, plan->target);
+	const bool reads_group = group.events.front().sample_group && group.events.size() > 1;
+	for (const RequestedEvent &requested : group.events) {
+		PlannedEvent event;
+		const bool leads = plan->events.size() == leader;
+		event.attr = sampling_attr(requested, options, frequency_hz);
+		if (reads_group && leads)
+			make_reading_leader(&event.attr);
+		else if (reads_group)
+			make_counting_member(&event.attr);
+		set_start(&event.attr, start_of(options, plan->target, leads));
+		event.name = requested.name;
+		event.leader = leader;
+		event.cpus = cpus_for(requested, options, host);
+		event.tracepoint_format = requested.tracepoint_format;
+		event.tracepoint_system = requested.tracepoint_system;
+		event.by_bpf = by_bpf;
+		event.most_precise = requested.most_precise;
+		event.weak_group = group.events.front().weak_group;
+		plan->events.push_back(std::move(event));
+	}
+	if (reads_group)
+		plan->items.push_back({"group", PlanItem::State::degraded,
+				       fmt::format("{} and what is read with it are not counted in child processes",
+						   group.events.front().name),
+				       "name the events without {...}:S to follow children"});
+}
+
+// Something must tell of programs and mappings on every CPU, from the first instruction on.
+void plan_side_band(const RecordOptions &options, const HostSnapshot &host, Plan *plan)
+{
+	const std::vector<unsigned> everywhere = cpus_for({}, options, host);
+	const PlannedEvent &first = plan->events.front();
+	if (options.delay_ms == 0 && first.cpus == everywhere && first.attr.inherit && !first.by_bpf) {
+		add_side_band(&plan->events.front().attr);
+		return;
+	}
+	PlannedEvent event;
+	event.attr = side_band_attr(options);
+	event.name = "dummy:u";
+	event.cpus = everywhere;
+	set_start(&event.attr, plan->target.kind == Target::Kind::program ? Start::at_exec : Start::when_enabled);
+	for (PlannedEvent &other : plan->events)
+		other.leader++;
+	plan->events.insert(plan->events.begin(), std::move(event));
+}
+
+bool is_side_band(const PlannedEvent &event)
+{
+	return event.attr.type == PERF_TYPE_SOFTWARE && event.attr.config == PERF_COUNT_SW_DUMMY;
+}
+
+// Once the first event has the side band.
+void plan_context_switches(const RecordOptions &options, Plan *plan)
+{
+	if (options.no_switches)
+		return;
+	if (plan->target.kind != Target::Kind::program && plan->target.kind != Target::Kind::tasks) {
+		plan->items.push_back({kOnAndOffCpu, PlanItem::State::missing,
+				       "when threads run is not recorded of this many: only samples are",
+				       "name the processes with -p, or launch the program with neuroperf record"});
+		return;
+	}
+	if (plan->filters_samples) {
+		plan->items.push_back({kOnAndOffCpu, PlanItem::State::missing,
+				       "when threads run is not recorded of so many threads: only samples are",
+				       "name fewer of them with -t, or record with --no-bpf"});
+		return;
+	}
+	add_context_switches(&plan->events.front().attr);
+	plan->items.push_back(
+		{kOnAndOffCpu, PlanItem::State::open, "of each thread, by the kernel's context-switch records", ""});
+}
+
+std::string target_text(const Plan &plan)
+{
+	const std::size_t cpus = plan.events.front().cpus.size();
+	switch (plan.target.kind) {
+	case Target::Kind::program:
+		return fmt::format("on {} CPUs", cpus);
+	case Target::Kind::tasks:
+		return fmt::format("of {} threads on {} CPUs{}", plan.target.threads.size(), cpus,
+				   plan.filters_samples ? ", which a BPF program tells from others" : "");
+	case Target::Kind::control_group:
+		return fmt::format("of {} on {} CPUs", plan.target.name, cpus);
+	case Target::Kind::machine:
+		return fmt::format("of every process on {} CPUs", cpus);
+	}
+	return "";
+}
+
+std::string call_graph_text(const RecordOptions &options)
+{
+	switch (options.callgraph) {
+	case CallGraph::none:
+		return "";
+	case CallGraph::frame_pointers:
+		return ", call chains by frame pointers";
+	case CallGraph::dwarf:
+		return fmt::format(", call chains from {} bytes of stack", options.stack_bytes);
+	}
+	return "";
+}
+
+std::string rate_text(const perf_event_attr &attr)
+{
+	if (attr.freq)
+		return fmt::format("at {} Hz", attr.sample_freq);
+	if (attr.sample_period == 0)
+		return "with their leader";
+	return attr.sample_period == 1 ? "each time" : fmt::format("every {} events", attr.sample_period);
+}
+
+// "cycles, instructions at 999 Hz; sched:sched_switch each time"; empty if perf events sample nothing.
+std::string sampling_text(const Plan &plan)
+{
+	std::vector<std::pair<std::string, std::vector<std::string>>> by_rate;
+	for (const PlannedEvent &event : plan.events) {
+		if (event.by_bpf || is_side_band(event))
+			continue;
+		const std::string rate = rate_text(event.attr);
+		if (by_rate.empty() || by_rate.back().first != rate)
+			by_rate.push_back({rate, {}});
+		by_rate.back().second.push_back(event.name);
+	}
+	std::string text;
+	for (const auto &[rate, names] : by_rate)
+		text += fmt::format("{}{} {}", text.empty() ? "" : "; ", some_of(names), rate);
+	return text;
+}
+
+// Counts of groups, and tracepoints, are those of the whole CPU, whatever becomes of the samples.
+bool filters_samples(const Plan &plan, const RecordOptions &options, const HostSnapshot &host)
+{
+	constexpr std::size_t kManyEvents = 4096; // what takes about a sixth of a second to open
+	if (plan.target.kind != Target::Kind::tasks || !options.threads.empty())
+		return false;
+	if (options.no_bpf || host.bpf_error != 0 || !host.kernel_types)
+		return false;
+	std::size_t events = 0;
+	for (const PlannedEvent &event : plan.events) {
+		if (!event.by_bpf && (event.tracepoint_format || event.attr.sample_type & PERF_SAMPLE_READ))
+			return false;
+		events += event.by_bpf ? 0 : event.cpus.size() * plan.target.threads.size();
+	}
+	return events > kManyEvents;
+}
+
+unsigned frequency_to_be_had(const RecordOptions &options, const HostSnapshot &host)
+{
+	return host.max_sample_rate == 0 ? options.frequency_hz : std::min(options.frequency_hz, host.max_sample_rate);
+}
+
+// Nothing where BPF programs take every event.
+void plan_sampling_item(const RecordOptions &options, const HostSnapshot &host, Plan *plan)
+{
+	const std::string what = sampling_text(*plan);
+	if (what.empty())
+		return;
+	PlanItem item{"sampling", PlanItem::State::open,
+		      fmt::format("{} {}{}", what, target_text(*plan), call_graph_text(options)), ""};
+	if (!options.period && frequency_to_be_had(options, host) != options.frequency_hz) {
+		item.state = PlanItem::State::degraded;
+		item.detail += fmt::format("; {} Hz is more than the kernel allows", options.frequency_hz);
+		item.remedy = "raise kernel.perf_event_max_sample_rate";
+	}
+	plan->items.push_back(std::move(item));
+}
+
+void plan_events(const std::vector<EventGroup> &groups, const RecordOptions &options, const HostSnapshot &host,
+		 Plan *plan)
+{
+	for (const EventGroup &group : groups)
+		plan_group(group, options, host, frequency_to_be_had(options, host), plan);
+	plan_side_band(options, host, plan);
+	plan->filters_samples = filters_samples(*plan, options, host);
+	if (auto item = tracepoints_item(*plan, options, host))
+		plan->items.push_back(std::move(*item));
+	plan_sampling_item(options, host, plan);
+	plan_context_switches(options, plan);
+}
+
+const Candidate *best_candidate(const RecordOptions &options, const HostSnapshot &host)
+{
+	for (const Candidate &candidate : kCandidates)
+		if (host.*candidate.error == 0 && (!options.user_only || candidate.user_only))
+			return &candidate;
+	return nullptr;
+}
+
+void plan_kernel_names(bool user_only, const HostSnapshot &host, Plan *plan)
+{
+	if (!user_only && !plan->kernel_map)
+		plan->items.push_back({"kernel symbols", PlanItem::State::missing,
+				       "kernel addresses have no names: /proc/kallsyms shows none to this user",
+				       fmt::format("{}, or add cap_syslog to the file's capabilities, or set "
+						   "kernel.kptr_restrict to 0 and "
+						   "kernel.perf_event_paranoid to 1",
+						   run_as_root(host.in_user_namespace))});
+}
+
+void plan_default_sampling(const RecordOptions &options, const HostSnapshot &host, Plan *plan)
+{
+	const Candidate *found = best_candidate(options, host);
+	if (!found) {
 		const int error = host.cpu_clock_user_only_error;
 		plan->items.push_back({"sampling", PlanItem::State::missing,
 				       fmt::format("no samples: perf_event_open fails: {}", reason(error)),
 				       is_refusal(error) ? privilege_remedy(host)
 							 : "allow perf_event_open (seccomp of a container?)"});
+		plan->items.push_back(
+			{kOnAndOffCpu, PlanItem::State::missing,
+			 "when threads run is not known: perf_event_open gives the context-switch records",
+			 plan->items.back().remedy});
 		return;
 	}
-	unsigned frequency_hz = options.frequency_hz;
-	const bool too_fast = host.max_sample_rate != 0 && frequency_hz > host.max_sample_rate;
-	if (too_fast)
-		frequency_hz = host.max_sample_rate;
-	plan->sampling = PlannedSampling{sampling_attr(*found, options, frequency_hz), found->name};
-	PlanItem item{"sampling", PlanItem::State::open,
-		      fmt::format("{} at {} Hz on {} CPUs{}", found->name, frequency_hz, host.online_cpus.size(),
-				  options.callgraph ? ", call chains by frame pointers" : ""),
-		      ""};
-	if (too_fast) {
-		item.state = PlanItem::State::degraded;
-		item.detail += fmt::format("; {} Hz is more than the kernel allows", options.frequency_hz);
-		item.remedy = "raise kernel.perf_event_max_sample_rate";
-	}
-	plan->items.push_back(item);
+	plan_events({default_group(*found)}, options, host, plan);
 	if (found->type != PERF_TYPE_HARDWARE) {
 		const int error = host.cycles_user_only_error; // of the attempt that needs the least
 		plan->items.push_back({"hardware counters", PlanItem::State::missing,
 				       fmt::format("{}; the software clock samples instead", reason(error)),
 				       is_refusal(error) ? privilege_remedy(host) : ""});
 	}
-	if (found->user_only)
+	if (found->user_only && !options.user_only)
 		plan->items.push_back({"kernel samples", PlanItem::State::missing,
 				       "time in the kernel is not sampled: the kernel does not allow it to this user",
 				       privilege_remedy(host)});
-	else if (!plan->kernel_map)
-		plan->items.push_back({"kernel symbols", PlanItem::State::missing,
-				       "kernel addresses have no names: /proc/kallsyms shows none to this user",
-				       "set kernel.kptr_restrict to 0, or run as root"});
+	plan_kernel_names(found->user_only, host, plan);
+}
+
+void plan_rings(const RecordOptions &options, const HostSnapshot &host, Plan *plan)
+{
+	if (!options.ring_bytes)
+		return;
+	const uint64_t pages = std::max<uint64_t>(*options.ring_bytes / host.page_size, 1);
+	plan->ring_pages = std::bit_ceil(std::min<uint64_t>(pages, uint64_t{1} << 30 >> 12));
 }
 
 void plan_clock(const HostSnapshot &host, Plan *plan)
@@ -148,7 +352,33 @@ void plan_clock(const HostSnapshot &host, Plan *plan)
 			 ""});
 }
 
+// Layers of programs that run already come by probes, which BPF programs read.
+void plan_attach(const RecordOptions &options, Plan *plan)
+{
+	constexpr const char *what = "layers of running programs";
+	if (options.no_bpf) {
+		plan->items.push_back({what, PlanItem::State::missing, "--no-bpf leaves out their events", ""});
+		return;
+	}
+	plan->attach = true;
+	const std::size_t count = plan->target.processes.size();
+	std::string where = fmt::format("{} process{} and the children they fork", count, count == 1 ? "" : "es");
+	if (plan->target.kind == Target::Kind::machine)
+		where = "every process; those that are there are looked at once a second";
+	plan->items.push_back({what, PlanItem::State::open, "by the probes of neuroperf.h in " + where, ""});
+}
+
 } // namespace
+
+std::string some_of(const std::vector<std::string> &names)
+{
+	constexpr std::size_t kShown = 4;
+	const std::size_t shown = names.size() > kShown + 1 ? kShown : names.size();
+	std::string text = fmt::format("{}", fmt::join(names.begin(), names.begin() + shown, ", "));
+	if (shown < names.size())
+		text += fmt::format(" and {} more", names.size() - shown);
+	return text;
+}
 
 std::string to_string(PlanItem::State state)
 {
@@ -163,14 +393,61 @@ std::string to_string(PlanItem::State state)
 	return "?";
 }
 
-Plan make_plan(const RecordOptions &options, const HostSnapshot &host)
+bool Plan::dissolve_weak_groups()
+{
+	bool dissolved = false;
+	for (std::size_t i = 0; i < events.size(); i++) {
+		PlannedEvent &event = events[i];
+		if (!event.weak_group || event.leads(i))
+			continue;
+		const perf_event_attr &leader = events[event.leader].attr;
+		event.attr.disabled = leader.disabled;
+		event.attr.enable_on_exec = leader.enable_on_exec;
+		event.leader = i;
+		dissolved = true;
+	}
+	return dissolved;
+}
+
+std::string Plan::sampling_name() const
+{
+	for (const PlannedEvent &event : events)
+		if (event.attr.sample_period != 0 && event.name != "dummy:u")
+			return event.name;
+	return "";
+}
+
+std::vector<recording::TracingSystem> Plan::tracing_systems() const
+{
+	std::map<std::string, std::set<std::string>> formats; // an event may be named twice
+	for (const PlannedEvent &event : events)
+		if (event.tracepoint_format)
+			formats[event.tracepoint_system].insert(*event.tracepoint_format);
+	std::vector<recording::TracingSystem> systems;
+	for (const auto &[name, texts] : formats)
+		systems.push_back({name, {texts.begin(), texts.end()}});
+	return systems;
+}
+
+Plan make_plan(const RecordOptions &options, const HostSnapshot &host, const Target &target,
+	       const std::vector<EventGroup> &requested)
 {
 	Plan plan;
-	plan.cpus = host.online_cpus;
+	plan.target = target;
 	plan.kernel_map = host.kernel_text != 0;
-	plan_sampling(options, host, &plan);
-	plan_clock(host, &plan);
-	if (host.invoking_user && !options.as_root) {
+	plan_rings(options, host, &plan);
+	if (requested.empty()) {
+		plan_default_sampling(options, host, &plan);
+	} else {
+		plan_events(requested, options, host, &plan);
+		plan_kernel_names(options.user_only, host, &plan);
+	}
+	if (target.kind == Target::Kind::program)
+		plan_clock(host, &plan);
+	else
+		plan_attach(options, &plan);
+	if (host.invoking_user && !options.as_root &&
+	    (target.kind == Target::Kind::program || !options.command.empty())) {
 		plan.run_as = host.invoking_user;
 		plan.items.push_back({"program", PlanItem::State::open,
 				      fmt::format("runs as {} (uid {}), who called sudo", host.invoking_user->name,

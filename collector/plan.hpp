@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a recording will open, and what not, why, and what would help. Pure: computed from options and a host snapshot,
-// printed by --dry-run, stored in the recording, carried out by the Recorder.
+// What a recording will open, and what not, why, and what would help. Pure: computed from options, a host snapshot, the
+// target and the events asked for; printed by --dry-run, stored in the recording, carried out by the Recorder.
 #pragma once
 
 #include <linux/perf_event.h>
@@ -11,12 +11,24 @@
 
 #include "collector/host.hpp"
 #include "collector/options.hpp"
+#include "collector/requested_event.hpp"
+#include "collector/target.hpp"
+#include "recording/tracing_data.hpp"
 
 namespace neuroperf::collector {
 
-struct PlannedSampling {
+struct PlannedEvent {
 	perf_event_attr attr = {};
-	std::string name; // as perf calls it: "cycles", "cpu-clock:u"
+	std::string name;           // as perf calls it: "cycles", "cpu-clock:u"
+	std::size_t leader = 0;     // index of the event it counts together with; its own if alone
+	std::vector<unsigned> cpus; // where it is opened
+	std::optional<std::string> tracepoint_format;
+	std::string tracepoint_system;
+	bool most_precise = false; // attr.precise_ip is what to try first; less will do
+	bool weak_group = false;   // where the group cannot be opened, its events are alone
+	bool by_bpf = false;       // a tracepoint whose events a BPF program copies
+
+	bool leads(std::size_t own_index) const { return leader == own_index; }
 };
 
 struct PlanItem {
@@ -29,15 +41,29 @@ struct PlanItem {
 std::string to_string(PlanItem::State state);
 
 struct Plan {
-	std::optional<PlannedSampling> sampling; // nullopt: no samples, in-process events alone
-	std::vector<unsigned> cpus;
+	Target target;
+	// The first carries the side band: programs, mappings, tasks. Empty: no samples, in-process events alone.
+	std::vector<PlannedEvent> events;
 	std::size_t ring_pages = 128; // data pages of each CPU's perf ring: 512 KiB, what perf takes unprivileged
 	bool counter_clock = true;    // in-process stamps from the CPU's counter, else clock_gettime
+	bool attach = false;          // to the probes of processes that run already
+	bool filters_samples = false; // events on whole CPUs, and a BPF program that keeps the target's samples
 	bool kernel_map = false;      // kernel addresses can be named
 	std::optional<InvokingUser> run_as;
 	std::vector<PlanItem> items;
+
+	// Events of weak groups lead themselves from now on. False: there were none.
+	bool dissolve_weak_groups();
+	// The first event that samples, by name; empty if none does.
+	std::string sampling_name() const;
+	// Formats of all tracepoints among the events.
+	std::vector<recording::TracingSystem> tracing_systems() const;
 };
 
-Plan make_plan(const RecordOptions &options, const HostSnapshot &host);
+// "a, b, c, d and 13 more", for people.
+std::string some_of(const std::vector<std::string> &names);
+
+Plan make_plan(const RecordOptions &options, const HostSnapshot &host, const Target &target = {},
+	       const std::vector<EventGroup> &requested = {});
 
 } // namespace neuroperf::collector

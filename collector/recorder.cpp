@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collector/recorder.hpp"
 
-#include <fcntl.h>
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 
-#include "collector/recorder_log.hpp"
+#include "collector/kernel_modules.hpp"
+#include "collector/lifetime.hpp"
+#include "collector/multiplexing.hpp"
+#include "collector/output_name.hpp"
 #include "collector/recording_header.hpp"
-#include "collector/signal_source.hpp"
+#include "collector/recording_notes.hpp"
+#include "collector/running_tasks.hpp"
+#include "collector/sources.hpp"
 
 namespace neuroperf::collector {
 namespace {
@@ -29,10 +34,6 @@ constexpr uint64_t kCommitPeriodNs = 250'000'000;
 constexpr uint64_t kStatPeriodNs = 1'000'000'000;
 // How long a round may wait for a thread that is held up in the middle of an event.
 constexpr uint64_t kLongestRoundNs = 1'000'000'000;
-// How long the program may go on after the user's first signal before the recording ends without it.
-constexpr uint64_t kGraceNs = 2'000'000'000;
-// Signals closer together than this are one request: `timeout` and shells send one to us and one to our group.
-constexpr uint64_t kOneRequestNs = 300'000'000;
 
 // Names of layers go into the tracing data, for perf script: at most as many as one record can cover.
 constexpr std::size_t kMaxTracingData = recording::PerfDataWriter::kMaxLateContents;
@@ -43,11 +44,20 @@ Error system_error(std::string_view doing)
 	return {ErrorCode::io, fmt::format("cannot {}: {}", doing, std::strerror(code)), code, ""};
 }
 
+// 20261124-101500.250, in universal time
+std::string time_for_name(uint64_t realtime_ns)
+{
+	const auto seconds = static_cast<std::time_t>(realtime_ns / 1'000'000'000);
+	std::tm parts{};
+	::gmtime_r(&seconds, &parts);
+	return fmt::format("{:%Y%m%d-%H%M%S}.{:03}", parts, realtime_ns / 1'000'000 % 1000);
+}
+
 class Session {
 public:
 	Session(const RecordOptions &options, const HostSnapshot &host, const Plan &plan)
-		: options_(options), host_(host), plan_(plan), clock_(plan.counter_clock),
-		  start_ns_(clock_.latest().monotonic_ns)
+		: options_(options), host_(host), sources_(plan), clock_(plan.counter_clock),
+		  start_ns_(clock_.latest().monotonic_ns), lifetime_(options, plan.target, start_ns_)
 	{
 	}
 
@@ -56,98 +66,132 @@ public:
 private:
 	// Start.
 	Status prepare();
+	Status launch();
+	Status create_file();
+	void poll_sources();
 	void write_opening_records();
+	std::string append_running_tasks(std::string *records);
+	void begin();
+	void end_delay_if_due();
 	// The loop.
 	void wait_and_handle(uint64_t timeout_ns);
-	void handle_signal(const signalfd_siginfo &info);
-	bool is_of_the_program(pid_t sender) const;
-	void reap_children();
 	bool is_over();
-	// A round.
 	void round();
 	void drain_sources();
 	void write_losses();
+	void write_loss(uint64_t event_id, uint64_t lost, uint64_t *written);
 	void finish_round();
 	void commit_if_due(bool now);
 	void adapt_period(double fill);
+	void switch_file_if_due();
+	Status switch_file();
 	void stop_writing(const Error &error);
 	// End.
+	void write_multiplexing();
+	void close_file();
 	void finish();
+	void sum_up();
+
+	const Plan &plan() const { return sources_.plan(); }
 	recording::RecordIdentity self(uint64_t time_ns) const;
 	uint64_t trailer_type() const;
 	uint64_t trailer_id() const;
 
 	const RecordOptions &options_;
 	const HostSnapshot &host_;
-	const Plan &plan_;
-
-	SignalSource signals_;
-	std::optional<SharedRings> rings_;
-	std::optional<Launch> launch_;
-	std::optional<PerfEvents> events_;
+	OpenFileLimit open_files_; // as it was at the start
+	Sources sources_;
 	CounterClock clock_;
 	const uint64_t start_ns_;
+	Lifetime lifetime_;
+	std::optional<Launch> launch_; // with a command only
+
+	std::vector<EventTimes> event_times_; // when the file began
+	uint64_t file_start_ns_ = 0;          // of the file that is being written
+	uint64_t enabled_ns_ = 0;             // when events began to be recorded
+	uint64_t earlier_files_bytes_ = 0;
 	std::optional<recording::PerfDataWriter> writer_;
 	std::optional<OwnEventEncoder> encoder_;
 	std::optional<RecorderLog> log_;
 
-	std::vector<pollfd> polled_; // [0] signals, then perf rings
-	std::string perf_bytes_;
-	PerfRecordCounts perf_counts_;
-	uint64_t lost_written_ = 0;
+	std::vector<pollfd> polled_; // [0] signals, then sources
+	uint64_t lost_written_ = 0, tracepoints_lost_written_ = 0;
 	uint64_t period_ns_ = 5'000'000;
 	uint64_t last_clock_ns_ = 0, last_commit_ns_ = 0, last_stat_ns_ = 0, last_finished_round_ns_ = 0;
-	bool child_ended_ = false, no_children_ = false;
-	uint64_t interrupted_ns_ = 0; // when the user asked to end
+	bool delayed_ = false; // nothing is recorded yet but which programs run
+	bool is_full_ = false; // options.max_bytes are reached
 	RecordSummary summary_;
 };
 
 Status Session::prepare()
 {
 	::signal(SIGXFSZ, SIG_IGN); // a limit on file sizes is an error to report; the child takes the default again
-	if (signals_.descriptor() < 0)
+	if (lifetime_.descriptor() < 0)
 		return system_error("watch for signals");
-	auto rings = SharedRings::create(plan_.counter_clock);
-	if (!rings.ok())
-		return rings.error();
-	rings_.emplace(std::move(*rings));
-	auto launch = Launch::prepare({options_.command, {rings_->environment()}, plan_.run_as});
-	if (!launch.ok())
-		return launch.error();
-	launch_.emplace(std::move(*launch));
+	delayed_ = options_.delay_ms != 0;
+	if (!options_.command.empty())
+		if (Status launched = launch(); !launched.ok())
+			return launched;
+	auto name = expand_output_name(options_.output, output_name_facts(launch_ ? launch_->pid() : ::getpid()));
+	if (!name.ok())
+		return name.error();
+	summary_.file = *name;
 	// From here on in the recorder only: the program keeps the defaults.
 	::signal(SIGPIPE, SIG_IGN);
 	// A ring that is not drained in time loses events: little CPU, but soon. Where this is not allowed, never mind.
 	::setpriority(PRIO_PROCESS, 0, -10);
-	if (plan_.sampling) {
-		auto events = PerfEvents::open(plan_, launch_->pid());
-		if (events.ok())
-			events_.emplace(std::move(*events));
-		else
-			summary_.sampling_error = events.error();
-	}
-	auto writer = recording::PerfDataWriter::create(
-		make_writer_options(options_, host_, plan_, events_ ? &*events_ : nullptr, clock_.latest()));
+	sources_.open(options_, launch_ ? launch_->pid() : 0, &open_files_);
+	const bool asked_for = !options_.events.empty(); // sampling by something else would not do
+	if (sources_.sampling_error && (asked_for || (!launch_ && !sources_.attached)))
+		return *sources_.sampling_error;
+	if (Status created = create_file(); !created.ok())
+		return created;
+	encoder_.emplace(&*writer_, options_.callgraph != CallGraph::none);
+	encoder_->set_muted(delayed_);
+	log_.emplace(&*encoder_, clock_, plan().tracing_systems());
+	poll_sources();
+	return Done{};
+}
+
+Status Session::launch()
+{
+	if (Status created = sources_.create_shared_rings(); !created.ok())
+		return created;
+	auto launch = Launch::prepare({options_.command, {sources_.rings->environment()}, plan().run_as, open_files_});
+	if (!launch.ok())
+		return launch.error();
+	launch_.emplace(std::move(*launch));
+	lifetime_.set_program(launch_->pid());
+	return Done{};
+}
+
+Status Session::create_file()
+{
+	auto writer = recording::PerfDataWriter::create(make_writer_options(
+		options_, summary_.file, host_, plan(), sources_.events ? &*sources_.events : nullptr, clock_.latest(),
+		!summary_.files.empty()));
 	if (!writer.ok())
 		return writer.error();
 	writer_.emplace(std::move(*writer));
-	encoder_.emplace(&*writer_, options_.callgraph);
-	log_.emplace(&*encoder_, clock_);
-	polled_.push_back({signals_.descriptor(), POLLIN, 0});
-	if (events_)
-		for (const int fd : events_->descriptors())
-			polled_.push_back({fd, POLLIN, 0});
+	file_start_ns_ = clock_.latest().monotonic_ns;
 	return Done{};
+}
+
+void Session::poll_sources()
+{
+	polled_.push_back({lifetime_.descriptor(), POLLIN, 0});
+	for (const int fd : sources_.descriptors())
+		polled_.push_back({fd, POLLIN, 0});
 }
 
 uint64_t Session::trailer_type() const
 {
-	return events_ ? plan_.sampling->attr.sample_type : recording::kOwnSampleType;
+	return sources_.events ? plan().events.front().attr.sample_type : recording::kOwnSampleType;
 }
 
 uint64_t Session::trailer_id() const
 {
-	return events_ ? events_->ids().front() : own_event_id(OwnEvent::layer_begin);
+	return sources_.events ? sources_.events->ids(0).front() : own_event_id(OwnEvent::layer_begin);
 }
 
 recording::RecordIdentity Session::self(uint64_t time_ns) const
@@ -160,19 +204,76 @@ void Session::write_opening_records()
 {
 	std::string records;
 	recording::RecordIdentity identity = self(clock_.latest().monotonic_ns);
-	if (events_ && plan_.kernel_map && !plan_.sampling->attr.exclude_kernel) {
+	const bool kernel_seen =
+		sources_.events && std::any_of(plan().events.begin(), plan().events.end(),
+					       [](const PlannedEvent &event) { return !event.attr.exclude_kernel; });
+	if (kernel_seen && plan().kernel_map) {
 		constexpr uint64_t kLargestKernelText = 64 << 20;
 		records += recording::kernel_mmap_record({0xffffffff, 0, 0, 0, identity.id}, host_.kernel_text,
-							 host_.kernel_text + kLargestKernelText, trailer_type());
+							 host_.kernel_text + kLargestKernelText, kernel_build_id(),
+							 trailer_type());
+		records += kernel_modules(trailer_type(), self(file_start_ns_), host_.kernel_release).records;
 	}
-	identity.pid = identity.tid = static_cast<uint32_t>(launch_->pid());
-	const std::string &command = options_.command.front();
-	records += recording::comm_record(identity, command.substr(command.rfind('/') + 1), trailer_type());
+	const std::string complaint = append_running_tasks(&records);
+	if (launch_ && summary_.files.empty()) {
+		identity.pid = identity.tid = static_cast<uint32_t>(launch_->pid());
+		const std::string &command = options_.command.front();
+		records += recording::comm_record(identity, command.substr(command.rfind('/') + 1), trailer_type());
+	}
 	if (Status done = writer_->append(records); !done.ok())
 		stop_writing(done.error());
-	if (summary_.sampling_error)
-		log_->write_note(2, "sampling_failed", "no samples: " + summary_.sampling_error->what,
-				 summary_.sampling_error->hint);
+	if (!complaint.empty())
+		log_->write_note(2, "unnamed_processes", complaint, "record as root");
+	write_opening_notes(sources_, &*log_);
+}
+
+// What ran before: names, threads and mappings. Returns what is missing, for the user.
+std::string Session::append_running_tasks(std::string *records)
+{
+	const Target &target = plan().target;
+	const bool is_program = target.kind == Target::Kind::program;
+	if (!sources_.events || (is_program && summary_.files.empty()))
+		return "";
+	RunningTasksOptions options;
+	options.sample_type = trailer_type();
+	options.moment = self(file_start_ns_);
+	RunningTasks tasks(options);
+	if (target.kind == Target::Kind::machine) {
+		if (Status added = tasks.add_all(records); !added.ok())
+			return added.error().what;
+		return tasks.complaint();
+	}
+	std::vector<int> processes = target.processes;
+	if (is_program)
+		for (const ChildProcess &child : descendants(::getpid()))
+			processes.push_back(child.pid);
+	for (const int process : processes) {
+		const Status ended = tasks.add_process(process, records); // if it has, its events end too
+		static_cast<void>(ended);
+	}
+	return tasks.complaint();
+}
+
+// Everything is open: what runs already is recorded from now on.
+void Session::begin()
+{
+	enabled_ns_ = monotonic_now_ns();
+	if (!delayed_)
+		sources_.enable();
+	else if (plan().target.kind != Target::Kind::program)
+		sources_.enable_side_band();
+}
+
+void Session::end_delay_if_due()
+{
+	if (!delayed_ || monotonic_now_ns() - start_ns_ < uint64_t{options_.delay_ms} * 1'000'000)
+		return;
+	delayed_ = false;
+	enabled_ns_ = monotonic_now_ns();
+	encoder_->set_muted(false);
+	if (sources_.events)
+		event_times_ = sources_.events->times(); // of the side band, which began earlier
+	sources_.enable();
 }
 
 Result<RecordSummary> Session::run()
@@ -182,24 +283,29 @@ Result<RecordSummary> Session::run()
 			::kill(launch_->pid(), SIGKILL);
 		return done.error();
 	}
+	begin();
 	write_opening_records();
-	if (Status started = launch_->release(); !started.ok()) {
-		::unlink(options_.output.c_str());
-		return started.error();
+	if (launch_) {
+		if (Status started = launch_->release(); !started.ok()) {
+			::unlink(summary_.file.c_str());
+			return started.error();
+		}
 	}
 	while (!is_over()) {
 		wait_and_handle(period_ns_);
+		end_delay_if_due();
 		round();
+		is_full_ = options_.max_bytes && earlier_files_bytes_ + writer_->pending_size() >= *options_.max_bytes;
+		switch_file_if_due();
 	}
 	finish();
+	sum_up();
 	return summary_;
 }
 
 bool Session::is_over()
 {
-	if (child_ended_ && (!options_.follow || no_children_))
-		return true;
-	return interrupted_ns_ != 0 && monotonic_now_ns() > interrupted_ns_ + kGraceNs;
+	return is_full_ || lifetime_.is_over(sources_.attached && sources_.attached->has_processes());
 }
 
 void Session::wait_and_handle(uint64_t timeout_ns)
@@ -211,53 +317,7 @@ void Session::wait_and_handle(uint64_t timeout_ns)
 	for (pollfd &entry : polled_)
 		if (entry.revents & (POLLHUP | POLLERR | POLLNVAL))
 			entry.fd = -1; // the last task of this event is gone: it would be ready for ever
-	signalfd_siginfo info;
-	while (signals_.next(&info))
-		handle_signal(info);
-}
-
-void Session::handle_signal(const signalfd_siginfo &info)
-{
-	if (info.ssi_signo == SIGCHLD) {
-		reap_children();
-		return;
-	}
-	// A key on the terminal reaches the program by itself; what was sent to us alone is passed on. What the program
-	// sends to its process group, ours, is its own affair.
-	const bool sent_by_a_process =
-		info.ssi_code == SI_USER || info.ssi_code == SI_QUEUE || info.ssi_code == SI_TKILL;
-	if (sent_by_a_process && is_of_the_program(static_cast<pid_t>(info.ssi_pid)))
-		return;
-	if (sent_by_a_process && !child_ended_)
-		::kill(launch_->pid(), static_cast<int>(info.ssi_signo));
-	if (info.ssi_signo == SIGUSR1 || info.ssi_signo == SIGUSR2)
-		return;
-	summary_.ended_by_signal = static_cast<int>(info.ssi_signo);
-	const uint64_t now = monotonic_now_ns();
-	if (interrupted_ns_ == 0)
-		interrupted_ns_ = now;
-	else if (now - interrupted_ns_ > kOneRequestNs)
-		interrupted_ns_ = 1; // a second request ends the recording at once
-}
-
-bool Session::is_of_the_program(pid_t sender) const
-{
-	const std::vector<ChildProcess> tree = descendants(::getpid());
-	return sender == launch_->pid() ||
-	       std::any_of(tree.begin(), tree.end(), [&](const ChildProcess &child) { return child.pid == sender; });
-}
-
-void Session::reap_children()
-{
-	int status = 0;
-	pid_t pid;
-	while ((pid = ::waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid != launch_->pid())
-			continue;
-		child_ended_ = true;
-		summary_.exit_status = shell_status(status);
-	}
-	no_children_ = pid < 0 && errno == ECHILD;
+	lifetime_.handle_signals();
 }
 
 void Session::round()
@@ -265,30 +325,26 @@ void Session::round()
 	if (summary_.write_error)
 		return;
 	const uint64_t now = clock_.advance().monotonic_ns;
-	rings_->heartbeat(now);
+	if (sources_.rings)
+		sources_.rings->heartbeat(now);
 	drain_sources();
 	commit_if_due(false);
-	rings_->free_rings_of_dead_threads();
+	if (sources_.rings)
+		sources_.rings->free_rings_of_dead_threads();
 }
 
 void Session::drain_sources()
 {
 	const uint64_t now = clock_.latest().monotonic_ns;
-	perf_bytes_.clear();
-	if (events_)
-		events_->drain(&perf_bytes_, &perf_counts_);
-	if (Status done = writer_->append(perf_bytes_); !done.ok())
-		return stop_writing(done.error());
 	if (now - last_clock_ns_ >= kClockPeriodNs) {
 		last_clock_ns_ = now;
 		log_->write_clock();
 	}
-	adapt_period(rings_->drain(clock_, &*encoder_));
-	for (const Definition &definition : rings_->take_definitions(clock_))
-		log_->write_definition(definition);
+	const Result<double> fill = sources_.drain(clock_, &*writer_, &*encoder_, &*log_);
+	if (!fill.ok())
+		return stop_writing(fill.error());
+	adapt_period(*fill);
 	write_losses();
-	if (!encoder_->status().ok())
-		return stop_writing(encoder_->status().error());
 	finish_round();
 }
 
@@ -296,7 +352,7 @@ void Session::drain_sources()
 void Session::finish_round()
 {
 	const uint64_t now = clock_.latest().monotonic_ns;
-	if (rings_->has_stalled_writer() && now - last_finished_round_ns_ < kLongestRoundNs)
+	if (sources_.has_stalled_writer() && now - last_finished_round_ns_ < kLongestRoundNs)
 		return;
 	last_finished_round_ns_ = now;
 	if (Status done = writer_->append(recording::finished_round_record()); !done.ok())
@@ -314,14 +370,19 @@ void Session::adapt_period(double fill)
 
 void Session::write_losses()
 {
-	const SharedRingsCounts &counts = rings_->counts();
-	const uint64_t lost = counts.lost + counts.lost_without_ring + counts.malformed;
-	if (lost == lost_written_)
+	write_loss(own_event_id(OwnEvent::layer_begin), sources_.lost_in_process(), &lost_written_);
+	if (sources_.tracepoints)
+		write_loss(sources_.tracepoints->first_event_id(), sources_.lost_tracepoints(),
+			   &tracepoints_lost_written_);
+}
+
+void Session::write_loss(uint64_t event_id, uint64_t lost, uint64_t *written)
+{
+	if (lost == *written)
 		return;
 	const std::string record =
-		recording::lost_record(self(clock_.latest().monotonic_ns), own_event_id(OwnEvent::layer_begin),
-				       lost - lost_written_, trailer_type());
-	lost_written_ = lost;
+		recording::lost_record(self(clock_.latest().monotonic_ns), event_id, lost - *written, trailer_type());
+	*written = lost;
 	if (Status done = writer_->append(record); !done.ok())
 		stop_writing(done.error());
 }
@@ -334,7 +395,7 @@ void Session::commit_if_due(bool now)
 	last_commit_ns_ = time;
 	if (now || time - last_stat_ns_ >= kStatPeriodNs) {
 		last_stat_ns_ = time;
-		log_->write_stats(rings_->counts());
+		write_source_stats(sources_, &*log_);
 	}
 	const std::string tracing = log_->take_tracing_data(kMaxTracingData);
 	if (!tracing.empty())
@@ -344,15 +405,42 @@ void Session::commit_if_due(bool now)
 		stop_writing(done.error());
 }
 
+void Session::switch_file_if_due()
+{
+	const uint64_t now = clock_.latest().monotonic_ns;
+	const bool large = options_.switch_bytes && writer_->pending_size() >= *options_.switch_bytes;
+	const bool old = options_.switch_s && static_cast<double>(now - file_start_ns_) >= *options_.switch_s * 1e9;
+	if (summary_.write_error || (!large && !old))
+		return;
+	if (Status switched = switch_file(); !switched.ok())
+		stop_writing(switched.error());
+}
+
+// Ends the file, gives it a name with the time, and goes on in a new one that can be read without it.
+Status Session::switch_file()
+{
+	close_file();
+	if (summary_.write_error)
+		return Done{};
+	const std::string name = fmt::format("{}.{}", summary_.file, time_for_name(clock_.latest().realtime_ns));
+	if (::rename(summary_.file.c_str(), name.c_str()) != 0)
+		return system_error(fmt::format("rename {} to {}", summary_.file, name));
+	summary_.files.push_back(name);
+	earlier_files_bytes_ += writer_->file_size();
+	if (Status created = create_file(); !created.ok())
+		return created;
+	log_->repeat_definitions();
+	write_opening_records();
+	return Done{};
+}
+
 // The file cannot grow: keep what is published, say so in it if that still fits, and let the program run on.
 void Session::stop_writing(const Error &error)
 {
 	if (summary_.write_error)
 		return;
 	summary_.write_error = error;
-	rings_->deactivate();
-	if (events_)
-		events_->disable();
+	sources_.stop();
 	encoder_->clear_error();
 	log_->write_note(3, "recording_cut", "the recording ends here, before the program did: " + error.what,
 			 error.hint);
@@ -362,47 +450,68 @@ void Session::stop_writing(const Error &error)
 	}
 }
 
+// Which events shared counters while this file was written.
+void Session::write_multiplexing()
+{
+	if (!sources_.events)
+		return;
+	std::vector<EventTimes> now = sources_.events->times();
+	for (const MultiplexedEvent &found :
+	     multiplexed_events(plan(), host_.online_cpus, times_since(now, event_times_))) {
+		const MultiplexingNote note = note_of(plan(), found);
+		log_->write_note(2, note.code, note.text, note.remedy);
+	}
+	event_times_ = std::move(now);
+}
+
+// Nothing comes behind this in the file.
+void Session::close_file()
+{
+	write_multiplexing();
+	log_->write_stat("finished", 1);
+	recording::ByteWriter times; // {first, last}, as perf's --time wants it
+	times.put(std::max(file_start_ns_, enabled_ns_)).put(clock_.latest().monotonic_ns);
+	Status done = writer_->update_feature(recording::kFeatureSampleTime, times.bytes());
+	if (done.ok())
+		commit_if_due(true);
+	else
+		stop_writing(done.error());
+}
+
 void Session::finish()
 {
-	summary_.program_ended = child_ended_;
-	summary_.left_running = descendants(::getpid());
-	if (events_)
-		events_->disable();
+	if (launch_)
+		summary_.left_running = descendants(::getpid());
+	sources_.disable();
 	if (!summary_.write_error) {
-		rings_->deactivate();
+		sources_.stop();
+		if (sources_.attached)
+			sources_.attached->detach();
 		clock_.advance();
 		drain_sources();
 	}
-	if (!summary_.write_error) {
-		for (const ChildProcess &child : summary_.left_running)
-			log_->write_note(1, "child_left_running",
-					 fmt::format("process {} ({}) was still running when the recording ended",
-						     child.pid, child.name),
-					 "record with --follow to wait for it");
-		if (perf_counts_.damaged > 0)
-			log_->write_note(
-				3, "damaged_perf_ring",
-				fmt::format("the kernel's ring held no whole record {} times; samples are missing",
-					    perf_counts_.damaged),
-				"");
-		if (child_ended_)
-			log_->write_stat("exit_status", static_cast<uint64_t>(summary_.exit_status));
-		log_->write_stat("finished", 1);
-		recording::ByteWriter times; // {first, last}, as perf's --time wants it
-		times.put(start_ns_).put(clock_.latest().monotonic_ns);
-		Status done = writer_->update_feature(recording::kFeatureSampleTime, times.bytes());
-		if (done.ok())
-			commit_if_due(true);
-		else
-			stop_writing(done.error());
-	}
-	const SharedRingsCounts &counts = rings_->counts();
-	summary_.samples = perf_counts_.samples;
+	if (summary_.write_error)
+		return;
+	write_closing_notes(sources_, summary_.left_running, &*log_);
+	if (lifetime_.program_ended())
+		log_->write_stat("exit_status", static_cast<uint64_t>(lifetime_.exit_status()));
+	close_file();
+}
+
+void Session::sum_up()
+{
+	summary_.launched = launch_.has_value();
+	summary_.program_ended = lifetime_.program_ended();
+	summary_.exit_status = lifetime_.exit_status();
+	summary_.ended_by_limit = is_full_ || lifetime_.time_is_over();
+	summary_.ended_by_signal = lifetime_.last_signal();
+	summary_.sampling_error = sources_.sampling_error;
+	summary_.samples = sources_.samples();
 	summary_.layer_calls = encoder_->counts().layer_calls;
 	summary_.spikes = encoder_->counts().spikes;
-	summary_.lost = perf_counts_.lost + counts.lost + counts.lost_without_ring + counts.malformed +
+	summary_.lost = sources_.perf_counts().lost + sources_.lost_in_process() + sources_.lost_tracepoints() +
 			encoder_->counts().dropped;
-	summary_.file_bytes = writer_->file_size();
+	summary_.file_bytes = earlier_files_bytes_ + writer_->file_size();
 }
 
 } // namespace

@@ -17,12 +17,22 @@ recording::RecordIdentity RecorderLog::now() const
 	return {pid, pid, clock_.latest().monotonic_ns, 0, 0};
 }
 
+void RecorderLog::repeat_definitions()
+{
+	const std::vector<Definition> definitions = std::move(definitions_);
+	definitions_.clear();
+	names_.clear();
+	for (const Definition &definition : definitions)
+		write_definition(definition);
+}
+
 void RecorderLog::write_definition(const Definition &definition)
 {
 	using recording::LayerDefPayload, recording::NameDefPayload;
 	static constexpr std::string_view kFields[] = {"", "layer", "inference", "counter", "mark"}; // by `what`
 	if (definition.what == 0 || definition.what >= std::size(kFields))
 		return;
+	definitions_.push_back(definition);
 	names_.push_back({definition.id, kFields[definition.what], definition.name});
 	names_changed_ = true;
 	if (definition.what == NP_DEFINES_LAYER) {
@@ -90,7 +100,8 @@ std::string RecorderLog::take_tracing_data(std::size_t max_size)
 	if (!names_changed_)
 		return {};
 	names_changed_ = false;
-	return recording::own_tracing_data(names_, max_size);
+	std::string section = recording::own_tracing_data(names_, max_size, tracepoints_);
+	return section.size() <= max_size ? section : std::string();
 }
 
 } // namespace neuroperf::collector

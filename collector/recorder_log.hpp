@@ -18,9 +18,16 @@ namespace neuroperf::collector {
 
 class RecorderLog {
 public:
-	RecorderLog(OwnEventEncoder *encoder, const CounterClock &clock) : encoder_(encoder), clock_(clock) {}
+	// `tracepoints`: formats of the kernel's events, which stand in the tracing data beside our own.
+	RecorderLog(OwnEventEncoder *encoder, const CounterClock &clock,
+		    std::vector<recording::TracingSystem> tracepoints)
+		: encoder_(encoder), clock_(clock), tracepoints_(std::move(tracepoints))
+	{
+	}
 
 	void write_definition(const Definition &definition);
+	// Writes all definitions so far again, into a new file.
+	void repeat_definitions();
 	void write_clock();
 	// Cumulative; the last value of a name counts.
 	void write_stat(std::string_view name, uint64_t value);
@@ -29,8 +36,8 @@ public:
 	// Severity as in recording::NotePayload.
 	void write_note(unsigned severity, std::string_view code, std::string_view text, std::string_view remedy);
 
-	// The tracing-data section with all names defined so far, if there are new ones since the last call; else
-	// empty.
+	// The tracing-data section with all names defined so far, if there are new ones since the last call and they
+	// fit; else empty.
 	std::string take_tracing_data(std::size_t max_size);
 
 private:
@@ -38,6 +45,8 @@ private:
 
 	OwnEventEncoder *encoder_;
 	const CounterClock &clock_;
+	std::vector<recording::TracingSystem> tracepoints_;
+	std::vector<Definition> definitions_;
 	std::vector<recording::SymbolicName> names_;
 	bool names_changed_ = false;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collector/recording_header.hpp"
 
+#include "collector/bpf_tracepoints.hpp"
 #include "collector/own_event_encoder.hpp"
 #include "recording/event_formats.hpp"
 #include "recording/private_section.hpp"
@@ -18,19 +19,6 @@ std::string text_feature(std::string_view text)
 	return ByteWriter().put(static_cast<uint32_t>(padded.size())).put_bytes(padded.bytes()).take();
 }
 
-std::vector<std::string> command_line(const RecordOptions &options)
-{
-	std::vector<std::string> words = {"neuroperf",    "record", "-o",
-					  options.output, "-F",     std::to_string(options.frequency_hz)};
-	if (options.callgraph)
-		words.push_back("-g");
-	if (options.follow)
-		words.push_back("--follow");
-	words.push_back("--");
-	words.insert(words.end(), options.command.begin(), options.command.end());
-	return words;
-}
-
 std::string words_feature(const std::vector<std::string> &words)
 {
 	ByteWriter section;
@@ -40,20 +28,20 @@ std::string words_feature(const std::vector<std::string> &words)
 	return section.take();
 }
 
-std::map<unsigned, std::string> make_features(const RecordOptions &options, const HostSnapshot &host,
+std::map<unsigned, std::string> make_features(const RecordOptions &options, const HostSnapshot &host, const Plan &plan,
 					      const ClockMoment &start)
 {
 	using namespace recording;
 	const auto cpus = static_cast<uint32_t>(host.online_cpus.size());
 	return {
-		{kFeatureTracingData, own_tracing_data({}, SIZE_MAX)},
+		{kFeatureTracingData, own_tracing_data({}, SIZE_MAX, plan.tracing_systems())},
 		{kFeatureHostname, text_feature(host.hostname)},
 		{kFeatureOsRelease, text_feature(host.kernel_release)},
 		{kFeatureVersion, text_feature(std::string("neuroperf ") + kVersion)},
 		{kFeatureArch, text_feature(host.architecture)},
 		{kFeatureCpuCount, ByteWriter().put(cpus).put(cpus).take()},
 		{kFeatureCpuDescription, text_feature(host.cpu_model)},
-		{kFeatureCommandLine, words_feature(command_line(options))},
+		{kFeatureCommandLine, words_feature(options.command_line)},
 		{kFeatureSampleTime, ByteWriter().put(start.monotonic_ns).put(start.monotonic_ns).take()},
 		{kFeatureClockId, ByteWriter().put<uint64_t>(1).take()}, // resolution, ns
 		{kFeatureClockData, ByteWriter()
@@ -65,16 +53,26 @@ std::map<unsigned, std::string> make_features(const RecordOptions &options, cons
 	};
 }
 
+recording::EventDescription tracepoint_by_bpf(const PlannedEvent &event, std::size_t index)
+{
+	recording::EventDescription description{event.attr, event.name, {kTracepointIdBase + index}};
+	description.attr.sample_type = kTracepointSampleType;
+	return description;
+}
+
 std::string make_private_section(const RecordOptions &options, const HostSnapshot &host, const Plan &plan, bool sampled,
-				 const ClockMoment &start)
+				 const ClockMoment &start, bool continues)
 {
 	nlohmann::ordered_json json;
 	json["schema"] = recording::kPrivateSchema;
 	json["version"] = kVersion;
 	json["command"] = options.command;
+	json["target"] = plan.target.text();
 	json["frequency_hz"] = options.frequency_hz;
-	json["callgraph"] = options.callgraph;
-	json["sampling"] = sampled ? nlohmann::ordered_json(plan.sampling->name) : nlohmann::ordered_json();
+	json["callgraph"] = options.callgraph != CallGraph::none;
+	json["sampling"] = sampled ? nlohmann::ordered_json(plan.sampling_name()) : nlohmann::ordered_json();
+	// Calls may be under way when the file begins: their ends come alone.
+	json["begins_inside"] = continues || options.delay_ms != 0 || plan.target.kind != Target::Kind::program;
 	json["clock"] = plan.counter_clock ? "counter" : "monotonic";
 	json["kernel_text"] = host.kernel_text;
 	json["started_realtime_ns"] = start.realtime_ns;
@@ -90,22 +88,23 @@ std::string make_private_section(const RecordOptions &options, const HostSnapsho
 
 } // namespace
 
-recording::WriterOptions make_writer_options(const RecordOptions &options, const HostSnapshot &host, const Plan &plan,
-					     const PerfEvents *events, const ClockMoment &start)
+recording::WriterOptions make_writer_options(const RecordOptions &options, const std::string &path,
+					     const HostSnapshot &host, const Plan &plan, const PerfEvents *events,
+					     const ClockMoment &start, bool continues)
 {
 	recording::WriterOptions writer;
-	writer.path = options.output;
-	if (events) {
-		recording::EventDescription sampling;
-		sampling.attr = plan.sampling->attr;
-		sampling.name = plan.sampling->name;
-		sampling.ids = events->ids();
-		writer.events.push_back(std::move(sampling));
+	writer.path = path;
+	for (std::size_t i = 0; events && i < plan.events.size(); i++) {
+		if (plan.events[i].by_bpf)
+			writer.events.push_back(tracepoint_by_bpf(plan.events[i], i));
+		else if (!events->ids(i).empty())
+			writer.events.push_back({plan.events[i].attr, plan.events[i].name, events->ids(i)});
 	}
-	for (recording::EventDescription &event : own_event_descriptions(options.callgraph))
+	for (recording::EventDescription &event : own_event_descriptions(options.callgraph != CallGraph::none))
 		writer.events.push_back(std::move(event));
-	writer.features = make_features(options, host, start);
-	writer.private_section = make_private_section(options, host, plan, events != nullptr, start);
+	writer.features = make_features(options, host, plan, start);
+	writer.compression_level = options.compression_level;
+	writer.private_section = make_private_section(options, host, plan, events != nullptr, start, continues);
 	if (host.invoking_user) {
 		writer.owner_uid = static_cast<int>(host.invoking_user->uid);
 		writer.owner_gid = static_cast<int>(host.invoking_user->gid);

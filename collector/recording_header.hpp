@@ -13,7 +13,9 @@
 
 namespace neuroperf::collector {
 
-recording::WriterOptions make_writer_options(const RecordOptions &options, const HostSnapshot &host, const Plan &plan,
-					     const PerfEvents *events, const ClockMoment &start);
+// `continues`: another file of this recording came before (--switch-output).
+recording::WriterOptions make_writer_options(const RecordOptions &options, const std::string &path,
+					     const HostSnapshot &host, const Plan &plan, const PerfEvents *events,
+					     const ClockMoment &start, bool continues = false);
 
 } // namespace neuroperf::collector

@@ -20,7 +20,7 @@ namespace {
 // 1,024 threads at a time; 1 Mi slots of 24 bytes hold 200 ms of 5 million events a second. All of it is sparse:
 // memory is taken where a ring was written, and given back behind the reader where the ring is not busy.
 constexpr uint32_t kRings = 1024;
-constexpr uint32_t kSlots = 1024 * 1024;
+constexpr uint32_t kSlots = SharedRings::kRingBytes / sizeof(np_slot);
 constexpr uint32_t kDefinitions = 65536;
 constexpr uint32_t kIndex = 2 * kDefinitions;
 constexpr uint64_t kChunkSlots = 64 * 1024;
@@ -135,8 +135,9 @@ Result<SharedRings> SharedRings::create(bool use_counter)
 
 SharedRings::SharedRings(SharedRings &&other) noexcept
 	: fd_(std::move(other.fd_)), map_(std::exchange(other.map_, nullptr)), cookie_(other.cookie_),
-	  pid_namespace_(other.pid_namespace_), rings_(std::move(other.rings_)),
-	  definitions_read_(other.definitions_read_), unfinished_definitions_(std::move(other.unfinished_definitions_)),
+	  pid_namespace_(other.pid_namespace_), inside_numbers_(std::move(other.inside_numbers_)),
+	  rings_(std::move(other.rings_)), definitions_read_(other.definitions_read_),
+	  unfinished_definitions_(std::move(other.unfinished_definitions_)),
 	  lost_without_ring_seen_(other.lost_without_ring_seen_), counts_(other.counts_)
 {
 }
@@ -211,7 +212,7 @@ uint64_t SharedRings::drain_ring(unsigned index, const CounterClock &clock, OwnE
 		__atomic_store_n(&shared->tail, head, __ATOMIC_RELEASE);
 		return 0;
 	}
-	const uint32_t pid = shared->pid, tid = shared->tid;
+	const TaskNumbers who = numbers_of(index);
 	const uint64_t bound = clock.latest().counter;
 	const auto ticks = [&](double ns) { return static_cast<uint64_t>(ns / clock.ns_per_tick()); };
 	const uint64_t oldest = bound - std::min(bound, ticks(kPlausibleNs));
@@ -225,13 +226,31 @@ uint64_t SharedRings::drain_ring(unsigned index, const CounterClock &clock, OwnE
 		if (slot.stamp > bound && slot.stamp <= newest)
 			break; // belongs to the next round
 		if (slot.stamp > newest || slot.stamp < oldest ||
-		    !encoder->encode(slot, pid, tid, clock.to_monotonic_ns(slot.stamp)))
+		    !encoder->encode(slot, who.pid, who.tid, clock.to_monotonic_ns(slot.stamp)))
 			counts_.malformed++;
 	}
 	state.tail = at;
 	__atomic_store_n(&shared->tail, at, __ATOMIC_RELEASE);
 	release_memory(index, head, clock.latest().monotonic_ns);
 	return waiting;
+}
+
+// Numbers of another pid namespace mean nothing here: they are looked up once, while their thread lives.
+TaskNumbers SharedRings::numbers_of(unsigned index)
+{
+	const np_ring *const shared = ring(index);
+	const TaskNumbers told{shared->pid, shared->tid};
+	const uint32_t pid_namespace = shared->pid_namespace;
+	if (pid_namespace == pid_namespace_ || pid_namespace == 0 || pid_namespace_ == 0)
+		return told;
+	RingState &state = rings_[index];
+	if (state.told != told || state.told_namespace != pid_namespace) {
+		state.told = told;
+		state.told_namespace = pid_namespace;
+		state.here = inside_numbers_.find(pid_namespace, told);
+		counts_.unknown_numbers += state.here ? 0 : 1;
+	}
+	return state.here.value_or(told);
 }
 
 // Gives back the memory of chunks that were read, where the ring is slow enough that faulting it in again costs
@@ -311,9 +330,17 @@ void SharedRings::free_rings_of_dead_threads()
 bool SharedRings::is_abandoned(unsigned index) const
 {
 	const np_ring *const shared = ring(index);
-	// Numbers of another pid namespace mean nothing here: such a ring is kept.
-	return shared->pid_namespace == pid_namespace_ && pid_namespace_ != 0 && is_dead(shared->pid, shared->tid) &&
-	       __atomic_load_n(&shared->head, __ATOMIC_ACQUIRE) == rings_[index].tail;
+	const RingState &state = rings_[index];
+	TaskNumbers who{shared->pid, shared->tid};
+	if (pid_namespace_ == 0 || shared->pid_namespace == 0)
+		return false;
+	if (shared->pid_namespace != pid_namespace_) {
+		// Of a thread that was not found nobody can say whether it lives: its ring is kept.
+		if (!state.here || state.told != who || state.told_namespace != shared->pid_namespace)
+			return false;
+		who = *state.here;
+	}
+	return is_dead(who.pid, who.tid) && __atomic_load_n(&shared->head, __ATOMIC_ACQUIRE) == state.tail;
 }
 
 void SharedRings::free_ring(unsigned index)
@@ -329,6 +356,7 @@ void SharedRings::free_ring(unsigned index)
 		    static_cast<off_t>(kGeometry.slots_offset + kGeometry.slots_stride * index),
 		    static_cast<off_t>(kGeometry.slots_stride));
 	rings_[index].used = false;
+	rings_[index].told_namespace = 0;
 	__atomic_store_n(&shared->state, NP_RING_FREE, __ATOMIC_RELEASE);
 }
 

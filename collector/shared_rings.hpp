@@ -8,10 +8,12 @@
 #include <neuroperf/shared_memory.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "collector/clock.hpp"
+#include "collector/inside_numbers.hpp"
 #include "collector/own_event_encoder.hpp"
 #include "recording/result.hpp"
 #include "recording/unique_fd.hpp"
@@ -32,11 +34,15 @@ struct SharedRingsCounts {
 	uint64_t malformed = 0;         // slots that hold no event
 	uint64_t corrupt_rings = 0;     // positions that make no sense; the ring was set back
 	uint64_t definitions_lost = 0;
-	uint64_t rings_used = 0; // claims: a ring that was free in between counts again
+	uint64_t unknown_numbers = 0; // threads in other pid namespaces that are not found here
+	uint64_t rings_used = 0;      // claims: a ring that was free in between counts again
 };
 
 class SharedRings {
 public:
+	// Memory of one thread's events, at most.
+	static constexpr uint64_t kRingBytes = 24 << 20;
+
 	static Result<SharedRings> create(bool use_counter);
 	~SharedRings();
 	SharedRings(SharedRings &&other) noexcept;
@@ -70,6 +76,9 @@ private:
 		uint64_t chunks_read = 0;        // chunks of slots that were read to their end
 		uint64_t last_chunk_ns = 0;      // when the last of them was
 		uint64_t tail = 0;               // our own copy: the one in shared memory is for the program to read
+		TaskNumbers told;                // by a thread of another pid namespace, ...
+		uint32_t told_namespace = 0;     // ... this one
+		std::optional<TaskNumbers> here; // its numbers in ours
 		bool used = false;               // since it was last free
 		uint64_t busy_head = UINT64_MAX; // position of the event that was being written at the last drain
 	};
@@ -78,6 +87,7 @@ private:
 	np_ring *ring(unsigned index) const;
 	np_slot *slots(unsigned index) const;
 	uint64_t drain_ring(unsigned index, const CounterClock &clock, OwnEventEncoder *encoder);
+	TaskNumbers numbers_of(unsigned index);
 	bool is_abandoned(unsigned index) const;
 	void free_ring(unsigned index);
 	void release_memory(unsigned index, uint64_t head, uint64_t now_ns);
@@ -86,6 +96,7 @@ private:
 	void *map_ = nullptr;
 	uint64_t cookie_ = 0;
 	uint32_t pid_namespace_ = 0;
+	InsideNumbers inside_numbers_;
 	std::vector<RingState> rings_;
 	uint32_t definitions_read_ = 0;
 	std::vector<uint32_t> unfinished_definitions_;

@@ -12,7 +12,8 @@
  *
  * C11 and C++17 (GCC or Clang on Linux; elsewhere every call is empty), header only, nothing to link. Run the program
  * as ever: each call is then a test and a branch. Run it with `neuroperf record ./program` and every call writes 24
- * bytes into memory shared with the recorder, without a system call or a lock.
+ * bytes into memory shared with the recorder, without a system call or a lock. Attach to it while it runs, and every
+ * call goes through a USDT probe (attach.h).
  *
  * Safe to leave in: any thread, any number of objects and shared libraries, fork, exec, threads that come and go.
  * A full ring counts a loss and never blocks. An event from a signal handler that interrupts another event of the same
@@ -34,8 +35,8 @@
 extern "C" {
 #endif
 
-/* Handles: number of a definition, 0 = nothing defined (events with it are still counted by the recorder as unnamed).
- */
+/* Handles: number of a definition (with the top bit set where there is no recorder's memory), 0 = nothing defined
+ * (events with it are still counted by the recorder as unnamed). */
 typedef uint32_t np_layer_t;
 typedef uint32_t np_inference_t;
 typedef uint32_t np_counter_t;
@@ -72,7 +73,7 @@ extern "C" {
 
 /*
  * Definitions. Call them once and keep the handle; the same name, kind and facts give the same handle again. Names are
- * UTF-8, cut at 143 bytes, kinds at 47. Not for hot paths: a definition walks a hash table in shared memory.
+ * UTF-8, cut at 143 bytes, kinds at 47. Not for hot paths: a definition walks a hash table.
  */
 static inline np_layer_t np_layer_define(const char *name, const char *kind, const np_layer_facts *facts)
 {

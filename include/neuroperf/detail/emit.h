@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The way from neuroperf.h into shared memory. Not an interface: include neuroperf.h.
+ * The way from neuroperf.h into shared memory, or to a probe. Not an interface: include neuroperf.h.
  *
  * State. One `np__process` and one thread-local `np__thread` per shared object: weak, hidden symbols, so that all
  * translation units of an object share them and no two objects clash. Everything that must be one per *process* (which
  * ring belongs to which thread, which name has which number) lives in the shared memory itself, found by process key,
  * pid and tid; that holds for RTLD_LOCAL libraries, static linking and mixtures of C and C++ alike.
  *
- * The USDT way out (attaching to a running program) will stand beside np__write in np__emit.
+ * Without that memory, definitions and events go the way of usdt.h, to whoever attaches to the running program.
  */
 #ifndef NEUROPERF_DETAIL_EMIT_H
 #define NEUROPERF_DETAIL_EMIT_H
@@ -63,7 +63,6 @@ extern int madvise(void *address, size_t length, int advice);
 #define NP__RECORDER_GONE_NS UINT64_C(5000000000)
 
 struct np__process_state {
-	uint32_t on;    /* 1: events go to the shared memory */
 	uint32_t tried; /* 1: np__start has run */
 	uint32_t clock;
 	uint32_t mask;                   /* ring_slots - 1 */
@@ -78,8 +77,29 @@ struct np__thread_state {
 	int refused; /* 1: no ring was free; counted, not tried again */
 };
 
-NP__SHARED_BY_OBJECT struct np__process_state np__process = {0, 0, 0, 0, 0, 0, 0};
+NP__SHARED_BY_OBJECT struct np__process_state np__process = {0, 0, 0, 0, 0, 0};
 __attribute__((weak, visibility("hidden") NP__TLS_MODEL)) __thread struct np__thread_state np__thread = {0, 0, 0};
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#include <neuroperf/detail/usdt.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Whether events go to the shared memory. */
+static inline int np__is_on(void)
+{
+	return __atomic_load_n(&np__probe.listeners.by.shared_memory, __ATOMIC_RELAXED) != 0;
+}
+
+static inline void np__switch_off(void)
+{
+	__atomic_store_n(&np__probe.listeners.by.shared_memory, (uint16_t)0, __ATOMIC_RELAXED);
+}
 
 static inline uint64_t np__monotonic_ns(void)
 {
@@ -201,7 +221,7 @@ NP__COLD void np__start(void)
 	np__process.same_process = (volatile uint32_t *)page;
 	*np__process.same_process = 1;
 	np__process.quick = np__process.same_process + (np__process.clock == NP_CLOCK_COUNTER ? 0 : 1);
-	__atomic_store_n(&np__process.on, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&np__probe.listeners.by.shared_memory, (uint16_t)1, __ATOMIC_RELEASE);
 }
 
 __attribute__((constructor, used)) static void np__start_before_main(void)
@@ -229,10 +249,11 @@ NP__COLD int np__claim_ring(void)
 	const uint32_t pid = (uint32_t)getpid();
 	const uint32_t tid = (uint32_t)syscall(SYS_gettid);
 	const uint32_t high = __atomic_load_n(&header->ring_high, __ATOMIC_ACQUIRE);
+	const uint32_t pid_namespace = np__pid_namespace(); /* a child in another one may have our numbers and key */
 	uint32_t i, free_state, seen;
 	for (i = 0; i < high && i < header->ring_count; i++)
 		if (__atomic_load_n(&rings[i].state, __ATOMIC_ACQUIRE) == NP_RING_LIVE && rings[i].tid == tid &&
-		    rings[i].pid == pid && rings[i].process_key == key)
+		    rings[i].pid == pid && rings[i].process_key == key && rings[i].pid_namespace == pid_namespace)
 			goto found;
 	for (i = 0; i < header->ring_count; i++) {
 		free_state = NP_RING_FREE;
@@ -245,7 +266,7 @@ NP__COLD int np__claim_ring(void)
 	rings[i].pid = pid;
 	rings[i].tid = tid;
 	rings[i].process_key = key;
-	rings[i].pid_namespace = np__pid_namespace();
+	rings[i].pid_namespace = pid_namespace;
 	rings[i].tail_seen = __atomic_load_n(&rings[i].tail, __ATOMIC_ACQUIRE);
 	rings[i].head = rings[i].tail_seen;
 	rings[i].busy = 0;
@@ -269,7 +290,7 @@ NP__COLD int np__prepare_thread(void)
 		np__thread.refused = 0;
 	}
 	if (!__atomic_load_n(&np__process.header->active, __ATOMIC_RELAXED)) {
-		np__process.on = 0;
+		np__switch_off();
 		return 0;
 	}
 	if (np__thread.ring || (!np__thread.refused && np__claim_ring()))
@@ -289,7 +310,7 @@ NP__COLD int np__make_room(struct np_ring *ring)
 	__atomic_fetch_add(&ring->lost, 1, __ATOMIC_RELAXED); /* a handler may count at the same time */
 	if ((__atomic_load_n(&ring->lost, __ATOMIC_RELAXED) & 1023) == 1 &&
 	    np__monotonic_ns() > __atomic_load_n(&header->heartbeat_ns, __ATOMIC_RELAXED) + NP__RECORDER_GONE_NS)
-		np__process.on = 0;
+		np__switch_off();
 	return 0;
 }
 
@@ -333,6 +354,10 @@ NP__SHARED_BY_OBJECT __attribute__((noinline)) void np__write(uint16_t type, uin
 {
 	struct np_ring *const ring = np__thread.ring;
 	uint64_t head;
+	if (NP__UNLIKELY(!np__is_on())) {
+		np__write_usdt(type, id, value);
+		return;
+	}
 	if (NP__UNLIKELY(!ring || !*np__process.quick || ring->busy))
 		goto care;
 	ring->busy = 1; /* before the position is read: a handler in between would write to the same slot */
@@ -352,13 +377,14 @@ care:
 
 static inline void np__emit(uint16_t type, uint32_t id, uint64_t value)
 {
-	if (NP__UNLIKELY(np__process.on))
+	if (NP__UNLIKELY(__atomic_load_n(&np__probe.listeners.any, __ATOMIC_RELAXED)))
 		np__write(type, id, value);
 }
 
 static inline int np__is_recording(void)
 {
-	return np__process.on && __atomic_load_n(&np__process.header->active, __ATOMIC_RELAXED);
+	return np__is_on() ? __atomic_load_n(&np__process.header->active, __ATOMIC_RELAXED) != 0
+			   : __atomic_load_n(&np__probe.listeners.any, __ATOMIC_RELAXED) != 0;
 }
 
 /* FNV-1a, 32 bits (http://www.isthe.com/chongo/tech/comp/fnv/). */
@@ -385,9 +411,7 @@ static inline void np__copy_text(char *to, const char *from, size_t room)
 
 static inline int np__same_definition(const struct np_definition *a, const struct np_definition *b)
 {
-	return a->hash == b->hash && a->what == b->what && a->neurons == b->neurons && a->synapses == b->synapses &&
-	       a->macs == b->macs && a->parameters == b->parameters && !memcmp(a->name, b->name, sizeof a->name) &&
-	       !memcmp(a->kind, b->kind, sizeof a->kind);
+	return a->hash == b->hash && np__same_content(a, b);
 }
 
 static inline struct np_definition *np__definition(uint32_t number)
@@ -410,7 +434,7 @@ NP__COLD uint32_t np__append_definition(const struct np_definition *definition)
 	return number;
 }
 
-/* The number of this definition, the same for all who define the same; 0 when nothing is recorded. Not NP__COLD: the
+/* The number of this definition, the same for all who define the same; 0 when the table is full. Not NP__COLD: the
  * compiler would take all that a program does after a definition for cold code. */
 NP__SHARED_BY_OBJECT __attribute__((noinline)) uint32_t np__define(uint32_t what, const char *name, const char *kind,
 								   const np_layer_facts *facts)
@@ -418,8 +442,6 @@ NP__SHARED_BY_OBJECT __attribute__((noinline)) uint32_t np__define(uint32_t what
 	struct np_definition wanted;
 	uint32_t *index, capacity, i, probes, number = 0, found;
 	np__start();
-	if (!np__process.on)
-		return 0;
 	memset(&wanted, 0, sizeof wanted);
 	np__copy_text(wanted.name, name, sizeof wanted.name);
 	np__copy_text(wanted.kind, kind, sizeof wanted.kind);
@@ -434,6 +456,8 @@ NP__SHARED_BY_OBJECT __attribute__((noinline)) uint32_t np__define(uint32_t what
 	wanted.stamp = np__stamp();
 	wanted.pid = (uint32_t)getpid();
 	wanted.tid = (uint32_t)syscall(SYS_gettid);
+	if (!np__is_on())
+		return np__define_local(&wanted);
 	index = (uint32_t *)np__at(np__process.header->index_offset);
 	capacity = np__process.header->index_capacity;
 	for (i = wanted.hash & (capacity - 1), probes = 0; probes < capacity; i = (i + 1) & (capacity - 1), probes++) {

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Tracepoints as the kernel wrote them: one program for all, attached to each with its number as cookie. Copies the
+ * record of a recorded process into the ring of the CPU.
+ *
+ * It returns 1 always: 0 would hide the event from every other perf user of the tracepoint.
+ */
+#include <linux/ptrace.h>
+
+#include <bpf/bpf_tracing.h>
+
+#include "bpf/recorded_processes.bpf.h"
+#include "bpf/thread_numbers.bpf.h"
+#include "bpf/tracepoint_event.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NP_MOST_TRACEPOINTS);
+	__type(key, __u32);
+	__type(value, struct np_tracepoint);
+} np_tracepoints SEC(".maps");
+
+/* By CPU. The recorder makes the rings, and sets the number of entries. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(
+		values, struct {
+			__uint(type, BPF_MAP_TYPE_RINGBUF);
+			__uint(max_entries, 4096);
+		});
+} np_rings SEC(".maps");
+
+/* Events for which a ring had no room, by tracepoint. */
+__u64 np_dropped[NP_MOST_TRACEPOINTS];
+
+/* A ring that is fuller than this wakes the recorder up. */
+const volatile __u64 np_wakeup_bytes = 1 << 19;
+
+static __always_inline __u64 record_size(void *record, const struct np_tracepoint *tracepoint)
+{
+	__u64 size = tracepoint->fixed_size;
+	for (__u32 i = 0; i < NP_MOST_DATA_LOCS; i++) {
+		if (i >= tracepoint->data_locs)
+			break;
+		__u32 location = 0, offset = tracepoint->data_loc_offsets[i];
+		bpf_probe_read_kernel(&location, sizeof(location), record + (offset & (NP_LARGEST_TRACEPOINT - 1)));
+		const __u64 end = (location & 0xffff) + (location >> 16);
+		size = end > size ? end : size;
+	}
+	return size;
+}
+
+/* Says again that `size` is within `step`: verifiers up to 6.1 forget it where the compiler spills `size` to the stack.
+ */
+#define STILL_WITHIN(step, size)                                                                                       \
+	asm volatile("if %[value] <= %[most] goto +1; %[value] = %[most]" : [value] "+r"(size) : [most] "i"(step))
+
+/* A ring gives room by sizes that the verifier knows: one of several steps. */
+#define PUT_IF_FITS(step)                                                                                              \
+	if (size <= (step)) {                                                                                          \
+		struct np_tracepoint_event *event =                                                                    \
+			bpf_ringbuf_reserve(ring, sizeof(struct np_tracepoint_event) + (step), 0);                     \
+		if (!event)                                                                                            \
+			goto dropped;                                                                                  \
+		fill(event, time_ns, instruction(record, tracepoint), number, size);                                   \
+		STILL_WITHIN(step, size);                                                                              \
+		bpf_probe_read_kernel(event + 1, size, record + NP_COMMON_FIELDS);                                     \
+		bpf_ringbuf_submit(event, wake_up(ring));                                                              \
+		return 1;                                                                                              \
+	}
+
+/* The kernel hands its registers over in place of the record's first fields. */
+static __always_inline __u64 instruction(void *record, const struct np_tracepoint *tracepoint)
+{
+	struct pt_regs *registers = 0;
+	__u64 ip = 0;
+	if (tracepoint->is_system_call)
+		registers = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	else
+		bpf_probe_read_kernel(&registers, sizeof(registers), record);
+	bpf_probe_read_kernel(&ip, sizeof(ip), &PT_REGS_IP(registers));
+	return ip;
+}
+
+static __always_inline void fill(struct np_tracepoint_event *event, __u64 time_ns, __u64 ip, __u32 number, __u64 size)
+{
+	const __u64 thread = np_thread_numbers();
+	event->time_ns = time_ns;
+	event->ip = ip;
+	event->pid = thread >> 32;
+	event->tid = (__u32)thread;
+	event->cpu = bpf_get_smp_processor_id();
+	event->tracepoint = number;
+	event->size = size;
+}
+
+static __always_inline __u64 wake_up(void *ring)
+{
+	return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > np_wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+SEC("tracepoint")
+int np_tracepoint(void *record)
+{
+	__u32 number = bpf_get_attach_cookie(record), cpu = bpf_get_smp_processor_id();
+	const struct np_tracepoint *tracepoint = bpf_map_lookup_elem(&np_tracepoints, &number);
+	if (!tracepoint || !np_is_recorded(tracepoint->is_exec))
+		return 1;
+	const __u64 time_ns = bpf_ktime_get_ns();
+	void *ring = bpf_map_lookup_elem(&np_rings, &cpu);
+	if (!ring)
+		return 1;
+	__u64 size = record_size(record, tracepoint) - NP_COMMON_FIELDS;
+	asm volatile("" : "+r"(size)); /* the verifier is to see that what is compared below is what is copied */
+	PUT_IF_FITS(32)
+	PUT_IF_FITS(64)
+	PUT_IF_FITS(128)
+	PUT_IF_FITS(256)
+	PUT_IF_FITS(1024)
+	PUT_IF_FITS(NP_LARGEST_TRACEPOINT)
+dropped:
+	__sync_fetch_and_add(&np_dropped[number & (NP_MOST_TRACEPOINTS - 1)], 1);
+	return 1;
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "collector/bpf_tracepoints.hpp"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <tracepoint_events.skel.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+
+#include "bpf/tracepoint_event.h"
+#include "collector/bpf_support.hpp"
+#include "collector/libbpf_messages.hpp"
+#include "recording/bytes.hpp"
+#include "recording/event_formats.hpp"
+#include "recording/records.hpp"
+#include "recording/unique_fd.hpp"
+
+namespace neuroperf::collector {
+namespace {
+
+constexpr std::size_t kSmallestRing = 64u << 10, kLargestRing = 1u << 30;
+constexpr std::size_t kRingRecordHeader = 8;
+constexpr std::size_t kSampleFields = recording::kRecordHeaderSize + 5 * 8 + 4; // up to the raw data
+
+struct CloseProgram {
+	void operator()(tracepoint_events_bpf *program) const { tracepoint_events_bpf__destroy(program); }
+};
+struct FreeRing {
+	void operator()(ring_buffer *ring) const { ring_buffer__free(ring); }
+};
+
+Error failure(std::string_view doing, int code)
+{
+	return bpf_error(doing, "tracepoints", code, "record with --no-bpf");
+}
+
+// Empty: the program could not tell how long a record is.
+std::optional<np_tracepoint> layout_of(const std::string &format_text)
+{
+	const auto format = recording::parse_format_text("", format_text);
+	if (!format.ok() || format_text.find("__rel_loc") != format_text.npos)
+		return {};
+	np_tracepoint layout{};
+	layout.fixed_size = NP_COMMON_FIELDS;
+	for (const recording::EventField &field : format->fields) {
+		const uint64_t end = uint64_t{field.offset} + field.size;
+		if (field.offset < NP_COMMON_FIELDS || end > NP_LARGEST_TRACEPOINT)
+			return {};
+		layout.fixed_size = std::max(layout.fixed_size, static_cast<uint32_t>(end));
+		if (!field.is_data_loc)
+			continue;
+		if (layout.data_locs == NP_MOST_DATA_LOCS)
+			return {};
+		layout.data_loc_offsets[layout.data_locs++] = field.offset;
+	}
+	return layout;
+}
+
+} // namespace
+
+bool can_record_by_bpf(const std::string &format_text)
+{
+	return layout_of(format_text).has_value();
+}
+
+struct BpfTracepoints::Impl {
+	struct Tracepoint {
+		uint64_t event_id = 0; // in the file
+		uint16_t common_type = 0;
+	};
+
+	Status load(const Plan &plan, std::size_t wanted_bytes);
+	Status make_rings(const std::vector<unsigned> &cpus);
+	Status follow(const Plan &plan, pid_t program);
+	Status attach(const PlannedEvent &event, std::size_t index);
+	void append(const np_tracepoint_event &event, std::string_view fields);
+	void update_counts();
+	static int take(void *context, void *data, std::size_t size);
+
+	std::unique_ptr<tracepoint_events_bpf, CloseProgram> program;
+	std::vector<UniqueFd> ring_maps;
+	std::unique_ptr<ring_buffer, FreeRing> rings;
+	UniqueFd wakeups; // readable when a ring asks to be drained
+	std::vector<BpfLink> links;
+	std::size_t ring_bytes = 0;
+	std::vector<Tracepoint> tracepoints; // by the number that the program knows
+	std::vector<std::size_t> taken;      // bytes of this drain, by CPU
+	uint64_t room = 0;                   // events that this drain may still take
+	std::string *to = nullptr;           // while draining
+	BpfTracepointsCounts counts;
+};
+
+Status BpfTracepoints::Impl::load(const Plan &plan, std::size_t wanted_bytes)
+{
+	keep_libbpf_messages();
+	take_libbpf_message();
+	ring_bytes = std::bit_ceil(std::clamp(wanted_bytes, kSmallestRing, kLargestRing));
+	program.reset(tracepoint_events_bpf__open());
+	if (!program)
+		return failure("open", errno);
+	const PidNamespace pids = own_pid_namespace();
+	program->rodata->np_namespace_device = pids.device;
+	program->rodata->np_namespace_inode = pids.inode;
+	program->rodata->np_record_all = plan.target.kind == Target::Kind::machine;
+	program->rodata->np_wakeup_bytes = ring_bytes / 2;
+	const std::vector<unsigned> &cpus = plan.events.front().cpus; // of the side band: all of them
+	int error = bpf_map__set_max_entries(program->maps.np_rings, 1 + *std::max_element(cpus.begin(), cpus.end()));
+	if (error == 0)
+		error = tracepoint_events_bpf__load(program.get());
+	if (error != 0)
+		return failure("load", -error);
+	return make_rings(cpus);
+}
+
+Status BpfTracepoints::Impl::make_rings(const std::vector<unsigned> &cpus)
+{
+	wakeups = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
+	for (const unsigned cpu : cpus) {
+		UniqueFd map(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "np_ring", 0, 0, static_cast<uint32_t>(ring_bytes),
+					    nullptr));
+		if (!map.valid())
+			return failure("make the rings of", errno);
+		const int fd = map.get();
+		if (bpf_map_update_elem(bpf_map__fd(program->maps.np_rings), &cpu, &fd, BPF_ANY) != 0)
+			return failure("set the rings of", errno);
+		if (!rings)
+			rings.reset(ring_buffer__new(fd, take, this, nullptr));
+		else if (const int error = ring_buffer__add(rings.get(), fd, take, this); error != 0)
+			return failure("map the rings of", -error);
+		if (!rings)
+			return failure("map the rings of", errno);
+		epoll_event edge{};
+		edge.events = EPOLLIN | EPOLLET; // when the program says so, not whenever there is something
+		if (::epoll_ctl(wakeups.get(), EPOLL_CTL_ADD, fd, &edge) != 0)
+			return failure("wait for the rings of", errno);
+		ring_maps.push_back(std::move(map));
+	}
+	taken.resize(1 + *std::max_element(cpus.begin(), cpus.end()));
+	return Done{};
+}
+
+// From here on children are followed.
+Status BpfTracepoints::Impl::follow(const Plan &plan, pid_t launched)
+{
+	if (plan.target.kind == Target::Kind::machine)
+		return Done{};
+	if (!attach_all({program->progs.np_on_fork, program->progs.np_on_exec}, &links))
+		return failure("attach", errno);
+	const int tree = bpf_map__fd(program->maps.np_tree);
+	if (plan.target.kind == Target::Kind::program)
+		return add_to_process_tree(tree, launched, NP_RECORDED_AFTER_EXEC);
+	return add_target(tree, plan.target);
+}
+
+Status BpfTracepoints::Impl::attach(const PlannedEvent &event, std::size_t index)
+{
+	std::optional<np_tracepoint> layout = layout_of(event.tracepoint_format.value_or(""));
+	const auto number = static_cast<uint32_t>(tracepoints.size());
+	if (!layout || number == NP_MOST_TRACEPOINTS)
+		return failure("describe a tracepoint to", EINVAL);
+	layout->is_exec = event.name == "sched:sched_process_exec";
+	layout->is_system_call = event.tracepoint_system == "syscalls" || event.tracepoint_system == "raw_syscalls";
+	if (bpf_map_update_elem(bpf_map__fd(program->maps.np_tracepoints), &number, &*layout, BPF_ANY) != 0)
+		return failure("describe a tracepoint to", errno);
+	perf_event_attr attr = {};
+	attr.size = recording::kAttrSize;
+	attr.type = PERF_TYPE_TRACEPOINT;
+	attr.config = event.attr.config;
+	attr.disabled = 1;
+	// On any CPU: the program sees the tracepoint on all of them.
+	UniqueFd place(static_cast<int>(::syscall(SYS_perf_event_open, &attr, -1, static_cast<int>(event.cpus.front()),
+						  -1, PERF_FLAG_FD_CLOEXEC)));
+	if (!place.valid())
+		return failure("open a tracepoint for", errno);
+	LIBBPF_OPTS(bpf_perf_event_opts, options, .bpf_cookie = number);
+	links.emplace_back(bpf_program__attach_perf_event_opts(program->progs.np_tracepoint, place.get(), &options));
+	if (!links.back())
+		return failure("attach", errno);
+	// Only the program is wanted; libbpf has enabled the event, which would count beside it.
+	::ioctl(place.release(), PERF_EVENT_IOC_DISABLE, 0); // the link closes it
+	tracepoints.push_back({kTracepointIdBase + index, static_cast<uint16_t>(event.attr.config)});
+	return Done{};
+}
+
+int BpfTracepoints::Impl::take(void *context, void *data, std::size_t size)
+{
+	auto *self = static_cast<Impl *>(context);
+	np_tracepoint_event event;
+	const bool whole = size >= sizeof event;
+	if (whole)
+		std::memcpy(&event, data, sizeof event);
+	if (!whole || event.size > size - sizeof event || event.tracepoint >= self->tracepoints.size()) {
+		self->counts.bad_records++;
+	} else {
+		self->append(event, {static_cast<const char *>(data) + sizeof event, event.size});
+		if (event.cpu < self->taken.size())
+			self->taken[event.cpu] += kRingRecordHeader + size;
+	}
+	return self->room-- > 0 ? 0 : -ECANCELED; // fast programs must not keep the recorder here for ever
+}
+
+// As perf would have written it. Each field goes where it belongs at once: this runs once an event.
+void BpfTracepoints::Impl::append(const np_tracepoint_event &event, std::string_view fields)
+{
+	const Tracepoint &tracepoint = tracepoints[event.tracepoint];
+	const std::size_t raw_size = (sizeof(uint32_t) + NP_COMMON_FIELDS + fields.size() + 7) / 8 * 8 - 4;
+	const std::size_t size = kSampleFields + raw_size, begin = to->size();
+	to->resize(begin + size); // zeros where nothing is written
+	char *at = to->data() + begin;
+	const auto store = [&at](auto value) {
+		std::memcpy(at, &value, sizeof value);
+		at += sizeof value;
+	};
+	const uint16_t side = event.ip >> 63 ? PERF_RECORD_MISC_KERNEL : PERF_RECORD_MISC_USER;
+	store(perf_event_header{PERF_RECORD_SAMPLE, side, static_cast<uint16_t>(size)});
+	store(tracepoint.event_id);
+	store(event.ip);
+	store(uint64_t{event.pid} | uint64_t{event.tid} << 32);
+	store(event.time_ns);
+	store(uint64_t{event.cpu});
+	store(static_cast<uint32_t>(raw_size));
+	store(recording::CommonFields{tracepoint.common_type, 0, 0, static_cast<int32_t>(event.tid)});
+	std::memcpy(at, fields.data(), fields.size());
+	counts.events++;
+}
+
+void BpfTracepoints::Impl::update_counts()
+{
+	uint64_t dropped = 0;
+	for (std::size_t number = 0; number < tracepoints.size(); number++)
+		dropped += __atomic_load_n(&program->bss->np_dropped[number], __ATOMIC_RELAXED);
+	counts.dropped = dropped;
+	counts.recursion_misses = recursion_misses(bpf_program__fd(program->progs.np_tracepoint));
+}
+
+BpfTracepoints::BpfTracepoints(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+BpfTracepoints::BpfTracepoints(BpfTracepoints &&other) noexcept = default;
+BpfTracepoints::~BpfTracepoints() = default;
+
+Result<BpfTracepoints> BpfTracepoints::open(const Plan &plan, pid_t program, std::size_t ring_bytes)
+{
+	auto impl = std::make_unique<Impl>();
+	if (Status loaded = impl->load(plan, ring_bytes); !loaded.ok())
+		return loaded.error();
+	if (Status followed = impl->follow(plan, program); !followed.ok())
+		return followed.error();
+	for (std::size_t i = 0; i < plan.events.size(); i++)
+		if (plan.events[i].by_bpf)
+			if (Status attached = impl->attach(plan.events[i], i); !attached.ok())
+				return attached.error();
+	return BpfTracepoints(std::move(impl));
+}
+
+void BpfTracepoints::enable()
+{
+	__atomic_store_n(&impl_->program->bss->np_enabled, 1, __ATOMIC_RELEASE);
+}
+
+void BpfTracepoints::disable()
+{
+	__atomic_store_n(&impl_->program->bss->np_enabled, 0, __ATOMIC_RELEASE);
+}
+
+int BpfTracepoints::descriptor() const
+{
+	return impl_->wakeups.get();
+}
+
+double BpfTracepoints::drain(std::string *to)
+{
+	std::fill(impl_->taken.begin(), impl_->taken.end(), 0);
+	epoll_event asked[64];
+	::epoll_wait(impl_->wakeups.get(), asked, std::size(asked), 0); // all are drained, whoever asked
+	impl_->to = to;
+	impl_->room = impl_->ring_maps.size() * impl_->ring_bytes / (sizeof(np_tracepoint_event) + kRingRecordHeader);
+	ring_buffer__consume(impl_->rings.get());
+	impl_->update_counts();
+	return std::min(1.0, static_cast<double>(*std::max_element(impl_->taken.begin(), impl_->taken.end())) /
+				     static_cast<double>(impl_->ring_bytes));
+}
+
+uint64_t BpfTracepoints::first_event_id() const
+{
+	return impl_->tracepoints.empty() ? 0 : impl_->tracepoints.front().event_id;
+}
+
+const BpfTracepointsCounts &BpfTracepoints::counts() const
+{
+	return impl_->counts;
+}
+
+} // namespace neuroperf::collector

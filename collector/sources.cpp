@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "collector/sources.hpp"
+
+#include <algorithm>
+
+#include "collector/control_groups.hpp"
+#include "collector/recording_plan.hpp"
+
+namespace neuroperf::collector {
+namespace {
+
+// Files of our own beside the events, at any time.
+constexpr std::size_t kOtherDescriptors = 64;
+// How often the mappings of attached processes are read again, for libraries loaded late.
+constexpr uint64_t kRescanPeriodNs = 1'000'000'000;
+
+// Of groups and the machine nobody was named: who is gone already is no error.
+AttachedTarget attached_target(const Target &target)
+{
+	if (target.kind == Target::Kind::tasks)
+		return {target.processes, nullptr, false};
+	if (target.kind == Target::Kind::machine)
+		return {{}, all_processes, true};
+	return {{}, [folder = target.folder] { return processes_in({"", folder, "", UniqueFd()}); }, false};
+}
+
+} // namespace
+
+Status Sources::create_shared_rings()
+{
+	auto created = SharedRings::create(plan_.counter_clock);
+	if (!created.ok())
+		return created.error();
+	rings.emplace(std::move(*created));
+	return Done{};
+}
+
+void Sources::open(const RecordOptions &options, pid_t program, OpenFileLimit *open_files)
+{
+	open_tracepoints(options, program);
+	if (!plan_.events.empty())
+		open_events(program, open_files);
+	else if (program == 0)
+		sampling_error = Error{ErrorCode::privilege,
+				       "nothing can be recorded of running tasks: no perf event can be opened", 0,
+				       "see neuroperf record --dry-run"};
+	if (plan_.attach)
+		attach();
+}
+
+// Where the plan's programs cannot be had after all, perf events take their place.
+void Sources::open_tracepoints(const RecordOptions &options, pid_t program)
+{
+	const auto is_by_bpf = [](const PlannedEvent &event) { return event.by_bpf; };
+	if (std::none_of(plan_.events.begin(), plan_.events.end(), is_by_bpf))
+		return;
+	auto opened =
+		BpfTracepoints::open(plan_, program, tracepoint_ring_bytes(options, plan_.events.front().cpus.size()));
+	if (opened.ok()) {
+		tracepoints.emplace(std::move(*opened));
+		return;
+	}
+	tracepoints_error = opened.error();
+	for (PlannedEvent &event : plan_.events)
+		event.by_bpf = false;
+}
+
+void Sources::open_sample_filter()
+{
+	if (!plan_.filters_samples)
+		return;
+	auto opened = SamplingFilter::open(plan_);
+	if (opened.ok())
+		sample_filter.emplace(std::move(*opened));
+	else
+		sample_filter_error = opened.error(); // an event for each thread, as far as they fit
+}
+
+void Sources::open_events(pid_t program, OpenFileLimit *open_files)
+{
+	open_sample_filter();
+	const std::size_t tasks = sample_filter ? 1 : std::max<std::size_t>(plan_.target.threads.size(), 1);
+	std::size_t descriptors = 0;
+	for (const PlannedEvent &event : plan_.events)
+		descriptors += tasks * event.cpus.size();
+	const Status room = open_files->make_room_for(descriptors + kOtherDescriptors);
+	static_cast<void>(room); // what does not fit is left out and told
+	Status opened = try_events(program);
+	if (!opened.ok() && plan_.dissolve_weak_groups())
+		opened = try_events(program);
+	if (!opened.ok())
+		sampling_error = opened.error();
+}
+
+Status Sources::try_events(pid_t program)
+{
+	auto opened = PerfEvents::open(plan_, program, sample_filter ? sample_filter->program() : -1);
+	if (!opened.ok())
+		return opened.error();
+	events.emplace(std::move(*opened));
+	return Done{};
+}
+
+void Sources::attach()
+{
+	auto opened = AttachedEvents::open(attached_target(plan_.target), kAttachedRingBytes,
+					   AttachedEvents::kFirstIdBesideSharedRings);
+	if (opened.ok())
+		attached.emplace(std::move(*opened));
+	else
+		attach_error = opened.error();
+}
+
+std::vector<int> Sources::descriptors() const
+{
+	std::vector<int> found;
+	if (events)
+		found = events->descriptors();
+	if (tracepoints)
+		found.push_back(tracepoints->descriptor());
+	if (attached)
+		found.push_back(attached->descriptor()); // -1 is never ready
+	return found;
+}
+
+void Sources::enable()
+{
+	if (tracepoints)
+		tracepoints->enable();
+	if (events)
+		events->enable();
+}
+
+void Sources::enable_side_band()
+{
+	if (events)
+		events->enable_side_band();
+}
+
+void Sources::disable()
+{
+	if (events)
+		events->disable();
+	if (tracepoints)
+		tracepoints->disable();
+}
+
+void Sources::stop()
+{
+	disable();
+	if (rings)
+		rings->deactivate();
+}
+
+Result<double> Sources::drain(const CounterClock &clock, recording::PerfDataWriter *writer, OwnEventEncoder *encoder,
+			      RecorderLog *log)
+{
+	bytes_.clear();
+	const uint64_t mappings = perf_counts_.mappings;
+	double fill = events ? events->drain(&bytes_, &perf_counts_) : 0;
+	if (perf_counts_.mappings != mappings)
+		build_ids_.add_to(bytes_.data(), bytes_.size());
+	if (tracepoints)
+		fill = std::max(fill, tracepoints->drain(&bytes_));
+	if (Status done = writer->append(bytes_); !done.ok())
+		return done.error();
+	if (rings) {
+		fill = std::max(fill, rings->drain(clock, encoder));
+		for (const Definition &definition : rings->take_definitions(clock))
+			log->write_definition(definition);
+	}
+	if (attached)
+		fill = std::max(fill, drain_attached(clock.latest().monotonic_ns, encoder, log));
+	if (!encoder->status().ok())
+		return encoder->status().error();
+	return fill;
+}
+
+double Sources::drain_attached(uint64_t now, OwnEventEncoder *encoder, RecorderLog *log)
+{
+	if (now - last_rescan_ns_ >= kRescanPeriodNs) {
+		last_rescan_ns_ = now;
+		attached->rescan();
+	}
+	const double fill = attached->drain(encoder);
+	for (const Definition &definition : attached->take_definitions())
+		log->write_definition(definition);
+	encoder->flush();
+	return fill;
+}
+
+uint64_t Sources::samples() const
+{
+	return perf_counts_.samples + (tracepoints ? tracepoints->counts().events : 0);
+}
+
+uint64_t Sources::lost_in_process() const
+{
+	const SharedRingsCounts counts = ring_counts();
+	uint64_t lost = counts.lost + counts.lost_without_ring + counts.malformed;
+	if (attached)
+		lost += attached->counts().dropped + attached->counts().recursion_misses;
+	return lost;
+}
+
+} // namespace neuroperf::collector
