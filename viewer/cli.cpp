@@ -22,25 +22,66 @@ struct Commands {
 	ScriptCommand script;
 	ExportCommand to_export;
 	GateCommand gate;
+	DoctorCommand doctor;
 };
 
 void add_record(CLI::App &app, RecordCommand *command)
 {
-	CLI::App *record = app.add_subcommand("record", "Run a program and record it");
+	CLI::App *record = app.add_subcommand("record", "Run a program, or take what runs already, and record it");
 	collector::RecordOptions &options = command->options;
 	record->add_option("-o,--output", options.output, "File to write; an older one is kept as FILE.old")
 		->capture_default_str();
-	record->add_option("-F,--freq", options.frequency_hz, "Samples per second and CPU")
-		->check(CLI::Range(1u, 1000000u))
-		->capture_default_str();
-	record->add_flag("-g,--call-graph-fp", options.callgraph, "Record call chains, by frame pointers");
+	record->add_option("-p,--pid", command->processes, "Record running processes, with all their threads")
+		->type_name("PID,...");
+	record->add_option("-t,--tid", command->threads, "Record running threads")->type_name("TID,...");
+	record->add_flag("-a,--all-cpus", options.whole_machine, "Record every process of the machine");
+	record->add_option("-C,--cpu", command->cpus, "Only on these CPUs: 0-3,8")->type_name("CPUS");
+	record->add_option("-G,--cgroup", options.control_group, "Record a control group")->type_name("NAME");
+	record->add_option("--container", options.container,
+			   "Record a container: its id, the first digits of it, or name")
+		->type_name("ID");
+	record->add_option_function<std::string>(
+		      "-e,--event", [&options](const std::string &text) { options.events.push_back(text); },
+		      "Sample these events: cycles, r1a8, cpu/event=0x3c/, sched:sched_switch, {a,b}:S, ...; "
+		      "repeatable")
+		->trigger_on_parse()
+		->type_name("EVENTS");
+	CLI::Option *frequency = record->add_option("-F,--freq", options.frequency_hz, "Samples per second and CPU")
+					 ->check(CLI::Range(1u, 1000000u).description(""))
+					 ->type_name("HZ")
+					 ->capture_default_str();
+	record->add_option("-c,--count", options.period, "Instead: a sample every so many events")
+		->check(CLI::Range(uint64_t{1}, uint64_t{1} << 62).description(""))
+		->type_name("N")
+		->excludes(frequency);
+	record->add_flag("-g", command->callgraph_fp, "Record call chains, by frame pointers");
+	record->add_option("--call-graph", command->callgraph,
+			   "Record call chains: fp (frame pointers), dwarf[,BYTES] (copies of the stack) or no")
+		->type_name("HOW");
+	record->add_flag("--no-bpf", options.no_bpf, "Load no BPF programs: of running programs samples alone");
+	record->add_flag("--no-switches", options.no_switches, "Do not record when threads get and leave a CPU");
+	record->add_flag("--user-only", options.user_only, "Record nothing of the kernel");
+	record->add_flag("-z{1},--compression-level{1}", options.compression_level,
+			 "Compress the recording, by zstd: -zLEVEL, 1 (fast) to 22")
+		->check(CLI::Range(1, 22).description(""))
+		->type_name("LEVEL");
+	record->add_option("-m,--mmap-size", command->ring, "Of each CPU's perf ring: pages, or bytes with K, M or G")
+		->type_name("SIZE");
+	record->add_option("-d,--duration", command->duration, "End the recording after SECONDS, or 500ms, 2m, ...")
+		->type_name("TIME");
+	record->add_option("--max-size", command->max_size, "End the recording when it is so large: 100M, 2G")
+		->type_name("SIZE");
+	record->add_option("--switch-output", command->switch_output,
+			   "Go on in a new file at this SIZE or after this TIME: 100M, 30s")
+		->type_name("SIZE|TIME");
+	record->add_option("-D,--delay", options.delay_ms, "Begin MS milliseconds after the program")->type_name("MS");
 	record->add_flag("--follow", options.follow, "Go on until the last child of the program has ended");
 	record->add_flag("--as-root", options.as_root, "Under sudo: run the program as root, not as the invoking user");
 	record->add_flag("-q,--quiet", command->quiet, "Say nothing unless something fails");
 	record->add_flag("-v,--verbose", command->verbose, "Say what is opened");
 	record->add_flag("--dry-run", command->dry_run,
 			 "Print what would be opened, what not, why, and the remedy; run nothing");
-	record->add_option("command", options.command, "Program and its arguments")->required();
+	record->add_option("command", options.command, "Program and its arguments");
 	record->positionals_at_end(); // everything from the program's name on is the program's
 }
 
@@ -114,18 +155,41 @@ void add_gate(CLI::App &app, GateCommand *command)
 	add_colour(gate, &command->colour);
 }
 
+void add_doctor(CLI::App &app, DoctorCommand *command)
+{
+	CLI::App *doctor = app.add_subcommand("doctor", "Say what can be recorded here, what not, why, and the remedy");
+	doctor->add_flag("--json", command->json, "JSON instead of lines");
+}
+
 // CLI11 splits a positional word "[a,b]" at its commas, but the words of the program to record are not ours to read:
 // a mark in front of the bracket hides it from the parser.
 constexpr char kBracketMark = '\x01';
 
+// The parser knows no short option with an optional value: -z3 becomes --compression-level=3, up to the first word that
+// is no option of record or an option's value.
+void spell_out_compression_level(const CLI::App &record, std::vector<std::string> *words)
+{
+	for (std::size_t i = 1; i < words->size() && (*words)[i].starts_with('-') && (*words)[i] != "--"; i++) {
+		std::string &word = (*words)[i];
+		if (word.size() > 2 && word.starts_with("-z") && word.find_first_not_of("0123456789", 2) == word.npos)
+			word = "--compression-level=" + word.substr(2);
+		const CLI::Option *option = record.get_option_no_throw(word);
+		if (option && option->get_items_expected_max() > 0)
+			i++; // its value
+	}
+}
+
 // Last word first, as the parser wants them.
-std::vector<std::string> words_for_parser(int argc, char **argv, bool mark_brackets)
+std::vector<std::string> words_for_parser(int argc, char **argv, const CLI::App *record)
 {
 	std::vector<std::string> words;
-	for (int i = argc - 1; i > 0; i--) {
-		const bool mark = mark_brackets && (argv[i][0] == '[' || argv[i][0] == kBracketMark);
+	for (int i = 1; i < argc; i++) {
+		const bool mark = record && (argv[i][0] == '[' || argv[i][0] == kBracketMark);
 		words.push_back((mark ? std::string(1, kBracketMark) : std::string()) + argv[i]);
 	}
+	if (record)
+		spell_out_compression_level(*record, &words);
+	std::reverse(words.begin(), words.end());
 	return words;
 }
 
@@ -147,6 +211,8 @@ int run(const CLI::App &app, const Commands &commands)
 		return run_script(commands.script);
 	if (app.got_subcommand("export"))
 		return run_export(commands.to_export);
+	if (app.got_subcommand("doctor"))
+		return run_doctor(commands.doctor);
 	return run_gate(commands.gate);
 }
 
@@ -165,9 +231,10 @@ int run_command_line(int argc, char **argv)
 	add_script(app, &commands.script);
 	add_export(app, &commands.to_export);
 	add_gate(app, &commands.gate);
+	add_doctor(app, &commands.doctor);
 	const bool recording = argc > 1 && std::string_view(argv[1]) == "record";
 	try {
-		app.parse(words_for_parser(argc, argv, recording));
+		app.parse(words_for_parser(argc, argv, recording ? app.get_subcommand("record") : nullptr));
 	} catch (const CLI::Success &done) { // --help, --version
 		return app.exit(done);
 	} catch (const CLI::ParseError &error) {
@@ -175,6 +242,7 @@ int run_command_line(int argc, char **argv)
 		return recording ? kExitRecorder : kExitUsage;
 	}
 	remove_bracket_marks(&commands.record.options);
+	commands.record.options.command_line.assign(argv, argv + argc);
 	return run(app, commands);
 }
 

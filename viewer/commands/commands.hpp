@@ -18,6 +18,10 @@ constexpr std::string_view kDefaultRecording = "neuroperf.data";
 
 struct RecordCommand {
 	collector::RecordOptions options;
+	// As typed; record_options.hpp puts them into `options`.
+	std::string processes, threads, cpus, ring, duration, max_size, switch_output;
+	std::optional<std::string> callgraph;
+	bool callgraph_fp = false;
 	bool quiet = false, verbose = false, dry_run = false;
 };
 
@@ -60,7 +64,12 @@ struct GateCommand {
 	ColourChoice colour = ColourChoice::automatic;
 };
 
+struct DoctorCommand {
+	bool json = false;
+};
+
 int run_record(const RecordCommand &command);
+int run_doctor(const DoctorCommand &command);
 int run_report(const ReportCommand &command);
 int run_script(const ScriptCommand &command);
 int run_export(const ExportCommand &command);

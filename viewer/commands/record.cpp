@@ -4,8 +4,12 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "collector/event_syntax.hpp"
 #include "collector/recorder.hpp"
+#include "collector/recording_plan.hpp"
 #include "viewer/commands/commands.hpp"
+#include "viewer/commands/plan_text.hpp"
+#include "viewer/commands/record_options.hpp"
 #include "viewer/messages.hpp"
 
 namespace neuroperf::viewer {
@@ -15,15 +19,6 @@ using collector::Plan;
 using collector::PlanItem;
 using collector::RecordSummary;
 
-// One or two lines: the item, and its remedy below it.
-std::vector<std::string> describe(const PlanItem &item)
-{
-	std::vector<std::string> lines = {fmt::format("{:8}  {}: {}", to_string(item.state), item.what, item.detail)};
-	if (!item.remedy.empty())
-		lines.push_back(fmt::format("          remedy: {}", item.remedy));
-	return lines;
-}
-
 std::string size_text(uint64_t bytes)
 {
 	if (bytes < 10'000)
@@ -31,6 +26,12 @@ std::string size_text(uint64_t bytes)
 	if (bytes < 10'000'000)
 		return fmt::format("{:.1f} kB", static_cast<double>(bytes) / 1e3);
 	return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
+}
+
+int report_error(const Error &error)
+{
+	print_error(error);
+	return kExitRecorder;
 }
 
 int report_missing_command(const std::string &program, int status)
@@ -42,13 +43,21 @@ int report_missing_command(const std::string &program, int status)
 	return status;
 }
 
-void print_summary(const RecordSummary &summary, const std::string &file)
+std::string files_text(const RecordSummary &summary)
+{
+	if (summary.files.empty())
+		return summary.file;
+	return fmt::format("{} files, {} to {}", summary.files.size() + 1, summary.files.front(), summary.file);
+}
+
+void print_summary(const RecordSummary &summary)
 {
 	for (const auto &child : summary.left_running)
 		print_line(fmt::format("process {} ({}) is still running and no longer recorded; --follow waits for it",
 				       child.pid, child.name));
 	print_line(fmt::format("{} samples, {} layer calls, {} spikes, {} lost; {} in {}", summary.samples,
-			       summary.layer_calls, summary.spikes, summary.lost, size_text(summary.file_bytes), file));
+			       summary.layer_calls, summary.spikes, summary.lost, size_text(summary.file_bytes),
+			       files_text(summary)));
 }
 
 } // namespace
@@ -56,42 +65,55 @@ void print_summary(const RecordSummary &summary, const std::string &file)
 int run_record(const RecordCommand &command)
 {
 	const collector::HostSnapshot host = collector::take_host_snapshot();
-	const Plan plan = collector::make_plan(command.options, host);
+	const auto checked = checked_options(command);
+	if (!checked.ok())
+		return report_error(checked.error());
+	const collector::RecordOptions &options = *checked;
+	const auto target = collector::find_target(options);
+	if (!target.ok())
+		return report_error(target.error());
+	const auto events = collector::parse_events(options.events, {});
+	if (!events.ok())
+		return report_error(events.error());
+	Plan plan = collector::make_plan(options, host, *target, *events);
+	for (PlanItem &item : collector::recording_items(plan, options, host))
+		plan.items.push_back(std::move(item));
 	if (command.dry_run) {
 		for (const PlanItem &item : plan.items)
-			for (const std::string &line : describe(item))
+			for (const std::string &line : plan_text(item))
 				write_output(line + "\n");
 		return kExitOk;
 	}
-	if (const int problem = collector::command_problem(command.options.command.front()); problem != 0)
-		return report_missing_command(command.options.command.front(), problem);
+	const std::string program = options.command.empty() ? "" : options.command.front();
+	if (const int problem = program.empty() ? 0 : collector::command_problem(program); problem != 0)
+		return report_missing_command(program, problem);
 	for (const PlanItem &item : plan.items)
 		if (command.verbose || (!command.quiet && item.state != PlanItem::State::open))
-			for (const std::string &line : describe(item))
+			for (const std::string &line : plan_text(item))
 				print_line(line);
-	const auto summary = collector::record(command.options, host, plan);
+	const auto summary = collector::record(options, host, plan);
 	if (!summary.ok()) {
 		if (summary.error().code == ErrorCode::not_found)
-			return report_missing_command(command.options.command.front(),
-						      summary.error().system_errno == ENOENT ? kExitNotFound
-											     : kExitNotExecutable);
-		print_error(summary.error());
-		return kExitRecorder;
+			return report_missing_command(
+				program, summary.error().system_errno == ENOENT ? kExitNotFound : kExitNotExecutable);
+		return report_error(summary.error());
 	}
 	if (summary->sampling_error)
 		print_error(*summary->sampling_error);
 	if (!command.quiet)
-		print_summary(*summary, command.options.output);
+		print_summary(*summary);
 	if (summary->write_error) {
 		print_error(*summary->write_error);
 		print_line(
 			fmt::format("the recording ends early; what {} holds can be read. The program's status was {}",
-				    command.options.output, summary->exit_status));
+				    summary->file, summary->exit_status));
 		return kExitRecorder;
 	}
+	if (!summary->launched)
+		return kExitOk;
 	if (!summary->program_ended) {
 		print_line("the recording ended, the program goes on");
-		return 128 + summary->ended_by_signal;
+		return summary->ended_by_limit ? kExitOk : 128 + summary->ended_by_signal;
 	}
 	return summary->exit_status;
 }
