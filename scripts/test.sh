@@ -4,7 +4,7 @@
 #
 #   scripts/test.sh            unit and golden tests
 #   scripts/test.sh --all      every tier
-#   scripts/test.sh TIER...    unit golden package integration robustness lint asan fuzz
+#   scripts/test.sh TIER...    unit golden package integration privileged robustness guest lint asan fuzz
 #
 # Tests skip what the machine cannot do, and say so. NEUROPERF_REQUIRE=perf,root,... (or all) makes skips for such a
 # reason failures; with CI set it is what this script installs, and root if we are. FUZZ_SECONDS: time for each fuzzer
@@ -13,7 +13,7 @@ set -uo pipefail
 { # read as a whole before it runs: the script may be changed meanwhile (git pull)
 cd "$(dirname "$0")/.." || exit 1
 
-all_tiers=(lint unit golden package integration robustness asan fuzz)
+all_tiers=(lint unit golden package integration privileged robustness guest asan fuzz)
 case ${1:-} in
 '') tiers=(unit golden) ;;
 --all) tiers=("${all_tiers[@]}") ;;
@@ -53,6 +53,7 @@ timed() { # HEADING COMMAND...
 install_packages() {
 	local groups=(build test)
 	wants lint && groups+=(lint)
+	wants guest && groups+=(guest)
 	if wants fuzz; then groups+=(fuzz); fi
 	scripts/install-packages.sh "${groups[@]}"
 }
@@ -115,14 +116,18 @@ finish() {
 
 timed "packages" install_packages || finish
 wants lint && timed "lint" lint
-if wants unit || wants golden || wants package || wants integration || wants robustness; then
-	timed "build dev" build dev || finish
+if wants unit || wants golden || wants package || wants integration || wants privileged || wants robustness || wants guest; then
+	targets=()
+	[ "${tiers[*]}" != guest ] || targets=(--target guest_programs)
+	timed "build dev" build dev "${targets[@]}" || finish
 fi
 wants unit && timed "unit" run_tests dev unit -j "$jobs"
 wants golden && timed "golden" run_tests dev golden -j "$jobs"
 wants package && timed "package" run_tests dev package
 wants integration && timed "integration" run_tests dev integration
+wants privileged && timed "privileged" run_tests dev privileged
 wants robustness && timed "robustness" run_tests dev robustness
+wants guest && timed "guest" run_tests dev guest -j "$jobs"
 if wants asan; then
 	# The tests that wait for the clock or the disk find nothing more under sanitizers.
 	timed "build asan" build asan && timed "asan: unit and robustness" run_tests asan 'unit|robustness' \

@@ -65,6 +65,18 @@ def recorded_event(bench):
     bench.row("5 million events/s for 10 s: events lost", statistics.median(lost), None, "0", "events", "-")
 
 
+def attached_event(bench):
+    """As root only: attaches to a running program."""
+    if os.geteuid() != 0:
+        return
+    puppet = os.path.join(bench.programs, "..", "integration", "programs", "puppet")
+    output = bench.run(bench.program("bench_attached_event_cost"), puppet, "2000000", "5")
+    ns = {who: float(figure) for who, figure in re.findall(r"(\w+) ns_per_event ([0-9.]+)", output)}
+    bench.row("event of a program attached to: CPU of the program", ns["attached"], ns["peer"], "<= 300 ns", "ns",
+              "USDT of sys/sdt.h, empty BPF program")
+    bench.row("the same: CPU of the recorder, an event", ns["recorder"], None, "<= 60 ns", "ns", "-")
+
+
 def event_not_recorded(bench):
     costs = [ns_per_event(bench.run(bench.program("bench_event_cost"), "200000000")) for _ in range(5)]
     bench.row("in-process event, nobody recording", statistics.median(costs), None, "<= 1 ns", "ns", "-")

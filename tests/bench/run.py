@@ -19,14 +19,19 @@ import time
 
 import own_events
 import perf_files
+import recording_cost
 from harness import Bench
 
-OWN, PERF = "Recording and reading our own events", "Reading perf's recordings"
+OWN, COST, PERF = "Recording and reading our own events", "What recording costs", "Reading perf's recordings"
 BENCHMARKS = {
     "start": (OWN, own_events.start_and_stop),
     "event_off": (OWN, own_events.event_not_recorded),
+    "event_attached": (OWN, own_events.attached_event),
     "event": (OWN, own_events.recorded_event),
     "calls": (OWN, own_events.report_of_many),
+    "sampling": (COST, recording_cost.sampling),
+    "tracepoint": (COST, recording_cost.tracepoint),
+    "threads": (COST, recording_cost.many_threads),
     "fp": (PERF, perf_files.report_of_fp_samples),
     "flame": (PERF, perf_files.flame_graph),
     "unwind": (PERF, perf_files.unwinding),
@@ -39,6 +44,15 @@ BENCHMARKS = {
 def machine():
     model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
     return f"{model}, {os.cpu_count()} CPUs, Linux {platform.release()}"
+
+
+def fuzz_runs(output):
+    """The last section, which is written by hand: from the file that is about to be replaced."""
+    if not os.path.exists(output):
+        return ""
+    text = open(output).read()
+    begin = text.find("\n## Fuzz runs\n")
+    return text[begin:] if begin >= 0 else ""
 
 
 def text_of(bench):
@@ -73,8 +87,9 @@ def main():
         if options.names:
             sys.stdout.write("\n" + text_of(bench))
         else:
+            text = text_of(bench) + fuzz_runs(output)
             with open(output, "w") as file:
-                file.write(text_of(bench))
+                file.write(text)
 
 
 if __name__ == "__main__":

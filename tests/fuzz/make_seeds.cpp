@@ -2,6 +2,7 @@
 // Writes small, valid inputs for the fuzz targets: make_seeds CORPUS_FOLDER.
 #include <dwarf.h>
 #include <fmt/format.h>
+#include <neuroperf/attach.h>
 
 #include <filesystem>
 
@@ -11,6 +12,7 @@
 #include "recording/private_section.hpp"
 #include "recording/reader.hpp"
 #include "recording/tracing_data.hpp"
+#include "tests/support/elf_writer.hpp"
 #include "tests/support/jitdump_writer.hpp"
 #include "tests/support/recording_builder.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -177,6 +179,27 @@ void unwinds()
 	seed("unwind", "debug_frame", unwinding(6, stack, 0x104, {0x105, 0x106, 0}, debug.bytes()));
 }
 
+// An object with a probe, and a table with one definition.
+void attached()
+{
+	test::ElfWriter object;
+	object.add_segment({PT_LOAD, PF_R | PF_W, 0x100, 0x5000, 0x5000, 0x40, 0x40, 0x1000});
+	object.add_section(".note.stapsdt", SHT_NOTE, test::stapsdt_note(0x1010, 0x3010, 0x5002), 4);
+	object.add_section(".stapsdt.base", SHT_PROGBITS, "x", 1, 0x3010);
+	seed("attach", "object", '\0' + object.bytes());
+	np_probe probe{};
+	probe.definition_count = 1;
+	probe.chunks[0] = sizeof probe;
+	np_definition layer{};
+	layer.state = NP_DEFINITION_READY;
+	layer.hash = NP_HANDLE_LOCAL | 1;
+	layer.what = NP_DEFINES_LAYER;
+	std::memcpy(layer.name, "conv", 4);
+	seed("attach", "table",
+	     "\1" + std::string(reinterpret_cast<const char *>(&probe), sizeof probe) +
+		     std::string(reinterpret_cast<const char *>(&layer), sizeof layer));
+}
+
 } // namespace
 
 int main(int argc, char **argv)
@@ -189,5 +212,6 @@ int main(int argc, char **argv)
 	generated_code();
 	writes();
 	unwinds();
+	attached();
 	return 0;
 }

@@ -31,8 +31,8 @@ class ExitStatus(support.IntegrationTest):
                               (["-F"], "--freq"), (["-F", "-1"], "--freq"), (["-F", "99999999999"], "--freq")):
             with self.subTest(options=options):
                 self.assert_failure(run([NEUROPERF, "record", *options, "true"], cwd=self.folder), 125, text)
-        self.assert_failure(run([NEUROPERF, "record"], cwd=self.folder), 125, "command")
-        self.assert_failure(run([NEUROPERF, "record", "--"], cwd=self.folder), 125, "command")
+        self.assert_failure(run([NEUROPERF, "record"], cwd=self.folder), 125, "nothing to record")
+        self.assert_failure(run([NEUROPERF, "record", "--"], cwd=self.folder), 125, "nothing to record")
         self.assertEqual(os.listdir(self.folder), [])
 
     def test_125_for_output_that_cannot_be(self):

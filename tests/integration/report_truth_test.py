@@ -104,7 +104,7 @@ class Views(ReportTest):
 
     def setUp(self):
         super().setUp()
-        self.recording = self.record(*self.COMMAND, options=["-g"])
+        self.recording = self.record(*self.COMMAND, options=["-g", "-F", "5000"])
         self.assert_exact(self.recording)
 
     def test_warm_up_and_steady_add_up(self):

@@ -46,6 +46,14 @@ public:
 		sections_.back().sh_link = static_cast<Elf64_Word>(sections_.size() - 1);
 		sections_.back().sh_entsize = sizeof(Elf64_Sym);
 	}
+	// More segments and sections than every file has; the caller sees to the contents of segments.
+	void add_segment(const Elf64_Phdr &segment) { more_segments_ += bytes_of(segment); }
+	void add_section(const std::string &name, uint32_t type, const std::string &content, uint64_t alignment,
+			 uint64_t address = 0)
+	{
+		add(name, type, content, alignment);
+		sections_.back().sh_addr = address;
+	}
 	std::string bytes()
 	{
 		add(".shstrtab", SHT_STRTAB, "", 1);
@@ -61,13 +69,16 @@ public:
 		header.e_phoff = sizeof(header);
 		header.e_ehsize = sizeof(header);
 		header.e_phentsize = sizeof(Elf64_Phdr);
-		header.e_phnum = 1;
-		header.e_shoff = kBodyOffset + (body_.size() + names_.size() + 7) / 8 * 8;
+		header.e_phnum = static_cast<Elf64_Half>(1 + more_segments_.size() / sizeof(Elf64_Phdr));
+		const std::size_t more = more_segments_.size();
+		for (Elf64_Shdr &section : sections_)
+			section.sh_offset += section.sh_type == SHT_NOBITS ? 0 : more;
+		header.e_shoff = kBodyOffset + more + (body_.size() + names_.size() + 7) / 8 * 8;
 		header.e_shentsize = sizeof(Elf64_Shdr);
 		header.e_shnum = static_cast<Elf64_Half>(sections_.size() + 1);
 		header.e_shstrndx = static_cast<Elf64_Half>(sections_.size());
 		const Elf64_Phdr segment = {PT_LOAD, PF_R | PF_X, 0x1000, 0x1000, 0x1000, segment_size_, 0x100, 0x1000};
-		std::string file = bytes_of(header) + bytes_of(segment) + body_ + names_;
+		std::string file = bytes_of(header) + bytes_of(segment) + more_segments_ + body_ + names_;
 		file.resize(header.e_shoff);
 		file += bytes_of(Elf64_Shdr{});
 		for (const Elf64_Shdr &section : sections_)
@@ -97,8 +108,29 @@ private:
 
 	uint64_t segment_size_;
 	std::vector<Elf64_Shdr> sections_;
-	std::string body_, names_ = std::string(1, '\0');
+	std::string more_segments_, body_, names_ = std::string(1, '\0');
 };
+
+// A note of a USDT probe, as <sys/sdt.h> writes it.
+inline std::string stapsdt_note(uint64_t location, uint64_t base, uint64_t semaphore,
+				const std::string &provider = "neuroperf", const std::string &probe = "event",
+				std::string owner = "stapsdt")
+{
+	const auto append = [](std::string *to, const auto &value) {
+		to->append(reinterpret_cast<const char *>(&value), sizeof value);
+	};
+	std::string text, note;
+	for (const uint64_t address : {location, base, semaphore})
+		append(&text, address);
+	text += provider + '\0' + probe + '\0' + "4@%edi 4@%esi 8@%rdx" + '\0';
+	owner += '\0';
+	append(&note, Elf64_Nhdr{static_cast<Elf64_Word>(owner.size()), static_cast<Elf64_Word>(text.size()), 3});
+	for (std::string *part : {&owner, &text}) {
+		part->resize((part->size() + 3) / 4 * 4);
+		note += *part;
+	}
+	return note;
+}
 
 // A file with one function at [0x1010, 0x1030); its build id may be empty.
 inline std::string elf_with_function(const std::string &build_id, const std::string &function = "stripped_function",

@@ -31,7 +31,10 @@ public:
 	struct Options {
 		bool callchain = false;
 		bool private_section = true;
-		std::vector<recording::EventDescription> more_events;
+		bool context_switches = false;       // the sampling event has them
+		std::string architecture = "x86_64"; // as uname -m tells it; empty: the file does not
+		std::vector<recording::EventDescription> more_events{};
+		int compression_level = 0;
 	};
 
 	explicit RecordingBuilder(const std::string &path) : RecordingBuilder(path, Options{}) {}
@@ -133,6 +136,21 @@ public:
 		body.put(pid).put(parent_pid).put(tid).put(parent_tid).put(time_ns);
 		return other(PERF_RECORD_FORK, 0, body.bytes(), pid, tid, time_ns);
 	}
+	RecordingBuilder &exit(uint32_t pid, uint32_t tid, uint64_t time_ns)
+	{
+		recording::ByteWriter body;
+		body.put(pid).put(pid).put(tid).put(tid).put(time_ns);
+		return other(PERF_RECORD_EXIT, 0, body.bytes(), pid, tid, time_ns);
+	}
+	RecordingBuilder &to_cpu(uint32_t tid, uint64_t time_ns)
+	{
+		return other(PERF_RECORD_SWITCH, 0, "", kPid, tid, time_ns);
+	}
+	RecordingBuilder &off_cpu(uint32_t tid, uint64_t time_ns, bool preempted = false)
+	{
+		const int misc = PERF_RECORD_MISC_SWITCH_OUT | (preempted ? PERF_RECORD_MISC_SWITCH_OUT_PREEMPT : 0);
+		return other(PERF_RECORD_SWITCH, static_cast<uint16_t>(misc), "", kPid, tid, time_ns);
+	}
 	RecordingBuilder &map(uint32_t pid, uint64_t time_ns, uint64_t start, uint64_t length, uint64_t offset,
 			      std::string_view path)
 	{
@@ -184,10 +202,12 @@ private:
 	{
 		recording::WriterOptions to;
 		to.path = path;
+		to.compression_level = options.compression_level;
 		recording::EventDescription sampling;
 		sampling.attr.type = PERF_TYPE_SOFTWARE;
 		sampling.attr.sample_type = sampling_type(options.callchain);
 		sampling.attr.sample_id_all = 1;
+		sampling.attr.context_switch = options.context_switches;
 		sampling.name = "cpu-clock";
 		sampling.ids = {kSamplingId};
 		to.events.push_back(sampling);
@@ -196,7 +216,8 @@ private:
 		to.events.insert(to.events.end(), options.more_events.begin(), options.more_events.end());
 		to.features[recording::kFeatureTracingData] = recording::own_tracing_data({}, SIZE_MAX);
 		to.features[recording::kFeatureHostname] = text_feature("test-host");
-		to.features[recording::kFeatureArch] = text_feature("x86_64");
+		if (!options.architecture.empty())
+			to.features[recording::kFeatureArch] = text_feature(options.architecture);
 		to.features[recording::kFeatureCommandLine] =
 			recording::ByteWriter().put<uint32_t>(1).put_bytes(text_feature("./app")).take();
 		if (options.private_section)

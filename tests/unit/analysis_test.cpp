@@ -17,6 +17,7 @@ using test::TemporaryFolder;
 
 class AnalysisTest : public testing::Test {
 protected:
+	explicit AnalysisTest(const RecordingBuilder::Options &options = {}) : recording_(path_, options) {}
 	void run(const FilterOptions &options = {})
 	{
 		auto reader = recording::PerfDataReader::open(path_);
@@ -30,7 +31,7 @@ protected:
 
 	TemporaryFolder folder_;
 	std::string path_ = folder_.file("a.data");
-	RecordingBuilder recording_{path_};
+	RecordingBuilder recording_;
 	Symbolizer symbolizer_{Symbolizer::Options{}};
 	std::optional<Analysis> analysis_;
 };
@@ -187,6 +188,103 @@ TEST_F(AnalysisTest, EventsOfNoKnownDefinitionAreStillCounted)
 	EXPECT_EQ(layer(65536).steady.spikes, 1u);
 	EXPECT_EQ(analysis_->layers.problems().bad_number, 1u);
 	EXPECT_TRUE(make_report(path_, ReportOptions()).ok());
+}
+
+class SwitchesTest : public AnalysisTest {
+protected:
+	SwitchesTest() : AnalysisTest({.context_switches = true}) {}
+	void expect(uint32_t tid, uint64_t ns, uint64_t switches, uint64_t preempted)
+	{
+		const auto figures = analysis_->on_cpu.of(analysis_->threads.thread(RecordingBuilder::kPid, tid));
+		ASSERT_TRUE(figures) << tid;
+		EXPECT_EQ(figures->on_cpu_ns, ns) << tid;
+		EXPECT_EQ(figures->switches, switches) << tid;
+		EXPECT_EQ(figures->preempted, preempted) << tid;
+	}
+};
+
+TEST_F(SwitchesTest, OnCpuFromAndToTheRecordsOfEachThread)
+{
+	recording_.comm(100, 100, 1000, "app", true).off_cpu(100, 1100); // exec is where it begins
+	recording_.fork(100, 100, 101, 100, 1050).to_cpu(101, 1060).off_cpu(101, 1080, true).to_cpu(101, 1090);
+	recording_.sample(100, 101, 1095, 0x1000).exit(100, 101, 1100).to_cpu(100, 1300);
+	recording_.sample(100, 100, 1500, 0x1000).finish();
+	run();
+	EXPECT_TRUE(analysis_->has_switches);
+	expect(100, 300, 1, 0);
+	expect(101, 30, 1, 1);
+	EXPECT_EQ(analysis_->on_cpu.unknown(), 0u);
+}
+
+TEST_F(SwitchesTest, RecordsOfWholeCpusSayTheSame)
+{
+	const std::string other_task = recording::ByteWriter().put<uint32_t>(500).put<uint32_t>(501).take();
+	const auto out = static_cast<uint16_t>(PERF_RECORD_MISC_SWITCH_OUT | PERF_RECORD_MISC_SWITCH_OUT_PREEMPT);
+	recording_.other(PERF_RECORD_SWITCH_CPU_WIDE, 0, other_task, 100, 100, 1000);
+	recording_.other(PERF_RECORD_SWITCH_CPU_WIDE, out, other_task, 100, 100, 1200);
+	recording_.other(PERF_RECORD_SWITCH_CPU_WIDE, 0, other_task, 0, 0, 1200); // the idle thread
+	recording_.other(PERF_RECORD_SWITCH_CPU_WIDE, 0, other_task, 0, 0, 1210); // that of another CPU
+	recording_.finish();
+	run();
+	expect(100, 200, 1, 1);
+	EXPECT_FALSE(analysis_->on_cpu.of(analysis_->threads.thread(500, 501)));
+	EXPECT_FALSE(analysis_->on_cpu.of(analysis_->threads.thread(0, 0)));
+	EXPECT_EQ(analysis_->on_cpu.unknown(), 0u);
+}
+
+TEST_F(SwitchesTest, LossesOfTheKernelMakeTimesUnknownAndThoseInTheProcessDoNot)
+{
+	recording_.to_cpu(100, 1000).lost(collector::own_event_id(recording::OwnEvent::layer_begin), 5, 1010);
+	recording_.off_cpu(100, 1020).to_cpu(100, 1030).lost(RecordingBuilder::kSamplingId, 1, 1040);
+	recording_.off_cpu(100, 1050).to_cpu(100, 1060).off_cpu(100, 1070).finish();
+	run();
+	expect(100, 30, 3, 0);
+	EXPECT_EQ(analysis_->on_cpu.unknown(), 2u);
+}
+
+TEST_F(SwitchesTest, OnlyTheWindowAndTheThreadsAskedFor)
+{
+	recording_.comm(100, 100, 1'000'000'000, "app").comm(100, 101, 1'000'000'000, "worker");
+	recording_.to_cpu(100, 1'100'000'000).off_cpu(100, 1'300'000'000).to_cpu(101, 1'400'000'000);
+	recording_.off_cpu(101, 1'500'000'000).sample(100, 100, 2'000'000'000, 0x1000).finish();
+	run({.time = "+0.2,+0.45"});
+	expect(100, 100'000'000, 1, 0);
+	expect(101, 50'000'000, 0, 0);
+	const auto cells = [this](const FilterOptions &filter) {
+		ReportOptions options;
+		options.filter = filter;
+		const auto report = make_report(path_, options);
+		std::map<std::string, bool> known; // by name
+		const Table *threads = report->table("threads");
+		const int column = threads->column("on_cpu_ns");
+		for (const std::vector<Cell> &row : threads->rows)
+			known[std::get<std::string>(row[0])] =
+				column >= 0 && !is_absent(row[static_cast<std::size_t>(column)]);
+		return known;
+	};
+	EXPECT_EQ(cells({}), (std::map<std::string, bool>{{"app", true}, {"worker", true}}));
+	EXPECT_EQ(cells({.thread = "worker"}), (std::map<std::string, bool>{{"app", false}, {"worker", true}}));
+	EXPECT_EQ(cells({.layer = "conv"}), (std::map<std::string, bool>{{"app", false}, {"worker", false}}));
+}
+
+TEST_F(SwitchesTest, ReportsSayWhatIsLeftOut)
+{
+	recording_.comm(100, 100, 900, "app").to_cpu(100, 1000).to_cpu(100, 1010).finish();
+	const auto report = make_report(path_, {});
+	ASSERT_TRUE(report.ok());
+	EXPECT_TRUE(std::any_of(report->quality.begin(), report->quality.end(),
+				[](const QualityItem &item) { return item.code == "unknown_on_cpu"; }));
+}
+
+TEST_F(AnalysisTest, WithoutContextSwitchesNothingIsSaidOfThem)
+{
+	recording_.comm(100, 100, 900, "app").to_cpu(100, 1000).off_cpu(100, 1010).sample(100, 100, 1020, 1).finish();
+	run();
+	EXPECT_FALSE(analysis_->has_switches);
+	EXPECT_FALSE(analysis_->on_cpu.of(analysis_->threads.thread(100, 100)));
+	const auto report = make_report(path_, {});
+	ASSERT_TRUE(report.ok());
+	EXPECT_EQ(report->table("threads")->column("on_cpu_ns"), -1);
 }
 
 } // namespace

@@ -22,7 +22,7 @@ TEST(Records, SizesAreMultiplesOfEightAndTrue)
 	const RecordIdentity who{1, 2, 3, 4, 5};
 	for (const std::string &record :
 	     {finished_round_record(), covering_record("abc"), covering_record(""), comm_record(who, "python3", ~0ull),
-	      lost_record(who, 9, 10, 0), kernel_mmap_record(who, 0x1000, 0x2000, PERF_SAMPLE_TIME)}) {
+	      lost_record(who, 9, 10, 0), kernel_mmap_record(who, 0x1000, 0x2000, "", PERF_SAMPLE_TIME)}) {
 		EXPECT_EQ(record.size() % 8, 0u);
 		EXPECT_EQ(header_of(record).size, record.size());
 	}
@@ -49,6 +49,64 @@ TEST(Records, TrailerReadsBack)
 	EXPECT_EQ(read.cpu, 14u);
 	EXPECT_EQ(read.id, 15u);
 	EXPECT_EQ(layout_of(type, 0, true).time_of_other(record), 13u);
+}
+
+TEST(Records, ForkReadsBack)
+{
+	const std::string record = fork_record({11, 12, 13, 14, 15}, 9, 10, PERF_RECORD_MISC_FORK_EXEC, kTrailerFields);
+	EXPECT_EQ(header_of(record).type, uint32_t{PERF_RECORD_FORK});
+	EXPECT_EQ(header_of(record).misc, PERF_RECORD_MISC_FORK_EXEC);
+	EXPECT_EQ(header_of(record).size, record.size());
+	Cursor in(std::string_view(record).substr(kRecordHeaderSize));
+	EXPECT_EQ(in.read<uint32_t>(), 11u);
+	EXPECT_EQ(in.read<uint32_t>(), 9u);
+	EXPECT_EQ(in.read<uint32_t>(), 12u);
+	EXPECT_EQ(in.read<uint32_t>(), 10u);
+	EXPECT_EQ(in.read<uint64_t>(), 13u);
+	EXPECT_EQ(layout_of(kTrailerFields, 0, true).time_of_other(record), 13u);
+}
+
+TEST(Records, MappingReadsBack)
+{
+	MappedFile file;
+	file.start = 0x7000;
+	file.length = 0x1000;
+	file.file_offset = 0x2000;
+	file.device_major = 8;
+	file.device_minor = 1;
+	file.inode = 77;
+	file.protection = 5;
+	file.flags = 2;
+	file.path = "/lib/a b.so";
+	for (const std::string &id : {std::string(), std::string("\1\2\3\4\5\6\7\10"), std::string(32, 'i')}) {
+		file.build_id = id;
+		const std::string record =
+			mmap2_record({11, 12, 13, 14, 15}, PERF_RECORD_MISC_USER, file, kTrailerFields);
+		EXPECT_EQ(header_of(record).size, record.size());
+		EXPECT_EQ(header_of(record).misc,
+			  PERF_RECORD_MISC_USER | (id.empty() ? 0 : PERF_RECORD_MISC_MMAP_BUILD_ID));
+		Cursor in(std::string_view(record).substr(kRecordHeaderSize));
+		EXPECT_EQ(in.read<uint64_t>(), 11u | uint64_t{12} << 32);
+		EXPECT_EQ(in.read<uint64_t>(), 0x7000u);
+		EXPECT_EQ(in.read<uint64_t>(), 0x1000u);
+		EXPECT_EQ(in.read<uint64_t>(), 0x2000u);
+		const std::string_view identity = in.read_bytes(24);
+		if (id.empty()) {
+			EXPECT_EQ(load<uint64_t>(identity.data()), 8u | uint64_t{1} << 32);
+			EXPECT_EQ(load<uint64_t>(identity.data() + 8), 77u);
+		} else {
+			EXPECT_EQ(load<uint32_t>(identity.data()), std::min<std::size_t>(id.size(), 20));
+			EXPECT_EQ(identity.substr(4, std::min<std::size_t>(id.size(), 20)), id.substr(0, 20));
+		}
+		EXPECT_EQ(in.read<uint64_t>(), 5u | uint64_t{2} << 32);
+		EXPECT_EQ(in.read_text(), "/lib/a b.so");
+		EXPECT_EQ(layout_of(kTrailerFields, 0, true).time_of_other(record), 13u);
+	}
+	file.build_id = {};
+	const std::string long_path(70000, 'x');
+	file.path = long_path;
+	const std::string record = mmap2_record({}, 0, file, kTrailerFields);
+	EXPECT_EQ(header_of(record).size, record.size()) << "a path that no record could hold is cut";
 }
 
 TEST(OwnSamples, FastAndGeneralEncodersAgree)

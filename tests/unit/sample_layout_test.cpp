@@ -138,6 +138,29 @@ TEST(SampleLayout, CountersOfAGroupAndOfOne)
 	EXPECT_EQ(sample.count(0).id, 7u);
 }
 
+TEST(SampleLayout, BothTimesBesideTheCounters)
+{
+	const uint64_t format = PERF_FORMAT_ID | PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING;
+	ByteWriter group, alone;
+	group.put<uint64_t>(2).put<uint64_t>(100).put<uint64_t>(40); // members, enabled, running
+	group.put<uint64_t>(10).put<uint64_t>(1).put<uint64_t>(20).put<uint64_t>(2);
+	const std::string of_group = sample_record(group.bytes());
+	Sample sample;
+	ASSERT_TRUE(layout_of(PERF_SAMPLE_READ, PERF_FORMAT_GROUP | format, true).parse_sample(of_group, &sample));
+	ASSERT_EQ(sample.count_length, 2u);
+	EXPECT_EQ(sample.count(0).value, 10u);
+	EXPECT_EQ(sample.count(1).id, 2u);
+	alone.put<uint64_t>(10).put<uint64_t>(100).put<uint64_t>(40).put<uint64_t>(7);
+	const std::string of_one = sample_record(alone.bytes());
+	ASSERT_TRUE(layout_of(PERF_SAMPLE_READ, format, true).parse_sample(of_one, &sample));
+	EXPECT_EQ(sample.count(0).value, 10u);
+	EXPECT_EQ(sample.count(0).id, 7u);
+	for (std::size_t size = 8; size < of_group.size(); size++)
+		EXPECT_FALSE(layout_of(PERF_SAMPLE_READ, PERF_FORMAT_GROUP | format, true)
+				     .parse_sample(std::string_view(of_group).substr(0, size), &sample))
+			<< size;
+}
+
 TEST(SampleLayout, WhereTheIdOfTheEventStands)
 {
 	const SampleLayout by_id =

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What recording costs the program and the machine, against perf record with the same options."""
+import math
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+
+from harness import has
+
+PAIRS = 30
+T_95 = 1.699  # Student's t, one-sided 95 %, 29 degrees of freedom
+
+
+def cpu_of(bench, command):
+    """(CPU of the program, CPU of all else that the command ran), seconds. The program says its own."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                               text=True, cwd=bench.work)
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stdout.close()
+    told = re.search(r"cpu_ns (\d+)", output)
+    if process.returncode != 0 or not told:
+        sys.exit(f"{' '.join(command)} ended with {process.returncode}")
+    program = int(told.group(1)) / 1e9
+    return program, usage.ru_utime + usage.ru_stime - program
+
+
+def bound(ratios):
+    """Geometric mean of the pairs' ratios and its upper 95 % bound."""
+    logs = [math.log(ratio) for ratio in ratios]
+    mean, error = statistics.mean(logs), statistics.stdev(logs) / math.sqrt(len(logs))
+    return math.exp(mean), math.exp(mean + T_95 * error)
+
+
+def pairs(bench, ours, peer):
+    """Interleaved, who comes first by turns: [(our program, our recorder, its program, its recorder)]."""
+    found = []
+    for turn in range(PAIRS):
+        if turn % 2 == 0:
+            mine, its = cpu_of(bench, ours), cpu_of(bench, peer)
+        else:
+            its, mine = cpu_of(bench, peer), cpu_of(bench, ours)
+        found.append((*mine, *its))
+    return found
+
+
+PERF_RECORD = ["perf", "record", "-q", "-N"]
+
+
+def sampling(bench):
+    what = f"-F 999 -g on a busy program, {PAIRS} pairs: CPU of the program"
+    if not has("perf"):
+        bench.no_row(what, "perf is not installed", "ratio <= 1.05")
+        return
+    work = [bench.program("bench_fixed_work"), "compute", "2500000"]
+    ours = [bench.neuroperf, "record", "-q", "-F", "999", "-g", "-o", bench.path("ours.data"), "--", *work]
+    peer = [*PERF_RECORD, "-F", "999", "-g", "-e", "cpu-clock", "-o", bench.path("peer.data"), "--", *work]
+    found = pairs(bench, ours, peer)
+    for name, mine, its, reach in ((what, 0, 2, "<= 1.05"), ("the same: CPU of the recorder", 1, 3, "<= 0.5")):
+        mean, upper = bound([max(one[mine], 1e-6) / max(one[its], 1e-6) for one in found])
+        bench.row(f"{name}; ratio {mean:.3f}, upper 95 % bound {upper:.3f}", statistics.median(one[mine] for one in found),
+                  statistics.median(one[its] for one in found), f"bound {reach}", "s", "perf record")
+
+
+def tracepoint(bench):
+    what = "a tracepoint to the file: CPU of the program, an event"
+    if os.geteuid() != 0 or not has("perf"):
+        bench.no_row(what, "needs root and perf", "<= 150 ns")
+        return
+    calls = 500_000
+    work = [bench.program("bench_fixed_work"), "calls", str(calls)]
+    event = ["-e", "syscalls:sys_enter_getppid", "-m", "4M"]
+    plain, ours, peer = [], [], []
+    for _ in range(9):
+        plain.append(cpu_of(bench, work)[0])
+        ours.append(cpu_of(bench, [bench.neuroperf, "record", "-q", *event, "-o", bench.path("t.data"), "--", *work])[0])
+        peer.append(cpu_of(bench, [*PERF_RECORD, *event, "-o", bench.path("p.data"), "--", *work])[0])
+    cost = [(statistics.median(runs) - statistics.median(plain)) / calls * 1e9 for runs in (ours, peer)]
+    bench.row(what, cost[0], cost[1], "<= 150 ns", "ns", "perf record")
+
+
+def many_threads(bench):
+    threads = 200
+    program = subprocess.Popen([bench.program("bench_fixed_work"), "threads", str(threads)], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, text=True)
+    program.stdout.readline()
+    time.sleep(0.2)
+    bench.compare(f"{threads} threads x {os.cpu_count()} CPUs: attach and detach",
+                  [bench.neuroperf, "record", "-q", "-o", bench.path("a.data"), "-p", str(program.pid), "--", "true"],
+                  [*PERF_RECORD, "-e", "cpu-clock", "-o", bench.path("b.data"), "-p", str(program.pid), "--",
+                   "true"] if has("perf") else "perf is not installed", "<= 0.5 s", "perf record -p")
+    program.communicate("")
