@@ -54,6 +54,10 @@ std::optional<np_tracepoint> layout_of(const std::string &format_text)
 		const uint64_t end = uint64_t{field.offset} + field.size;
 		if (field.offset < NP_COMMON_FIELDS || end > NP_LARGEST_TRACEPOINT)
 			return {};
+		// PREEMPT_RT has one more common field, but of system calls kernels before 6.6 hand BPF programs a
+		// record without it (kernel/trace/trace_syscalls.c, syscall_tp_t): the number is not where it says.
+		if (field.name == "__syscall_nr" && field.offset != NP_COMMON_FIELDS)
+			return {};
 		layout.fixed_size = std::max(layout.fixed_size, static_cast<uint32_t>(end));
 		if (!field.is_data_loc)
 			continue;

@@ -125,6 +125,8 @@ TEST(CanRecordByBpf, FormatsThatTheProgramCannotMeasure)
 		std::string format = kFormat;
 		return format.replace(format.find("\nprint"), 1, "\tfield:" + field + "\n\n");
 	};
+	EXPECT_TRUE(can_record_by_bpf(with_field("int __syscall_nr;\toffset:8;\tsize:4;\tsigned:1;")));
+	EXPECT_FALSE(can_record_by_bpf(with_field("int __syscall_nr;\toffset:12;\tsize:4;\tsigned:1;")));
 	EXPECT_TRUE(can_record_by_bpf(with_field("u64 a[2];\toffset:16;\tsize:16;\tsigned:0;")));
 	EXPECT_FALSE(can_record_by_bpf(with_field("u64 a;\toffset:8190;\tsize:8;\tsigned:0;")))
 		<< "no record is so long";
