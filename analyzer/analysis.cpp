@@ -120,6 +120,9 @@ private:
 		case OwnEvent::inference_end:
 			note_time(time_ns);
 			return analysis_.layers.end(thread_of(sample.identity), definition(), time_ns);
+		case OwnEvent::unseen_end:
+			note_time(time_ns);
+			return analysis_.layers.end_unseen(thread_of(sample.identity), definition(), time_ns);
 		case OwnEvent::spikes:
 			note_time(time_ns);
 			return analysis_.layers.add_spikes(thread_of(sample.identity), definition(), number(1));
@@ -160,7 +163,7 @@ private:
 	{
 		return kind == OwnEvent::layer_begin || kind == OwnEvent::layer_end ||
 		       kind == OwnEvent::inference_begin || kind == OwnEvent::inference_end ||
-		       kind == OwnEvent::spikes || kind == OwnEvent::synops;
+		       kind == OwnEvent::unseen_end || kind == OwnEvent::spikes || kind == OwnEvent::synops;
 	}
 
 	static Definition::What what(uint64_t number)

@@ -126,7 +126,7 @@ std::vector<Cell> call_cells(const Row &row, uint64_t whole_ns)
 {
 	const CallStats &stats = row.stats;
 	std::vector<Cell> cells = {row.name, row.kind, stats.calls};
-	if (stats.calls == 0) {
+	if (stats.timed() == 0) {
 		cells.resize(12);
 		return cells;
 	}
@@ -136,7 +136,7 @@ std::vector<Cell> call_cells(const Row &row, uint64_t whole_ns)
 	cells.insert(cells.end(), {stats.total_ns, stats.self_ns});
 	cells.push_back(whole_ns == 0 ? Cell()
 				      : Cell(static_cast<double>(stats.self_ns) / static_cast<double>(whole_ns)));
-	cells.push_back(static_cast<double>(stats.total_ns) / static_cast<double>(stats.calls));
+	cells.push_back(static_cast<double>(stats.total_ns) / static_cast<double>(stats.timed()));
 	cells.insert(cells.end(), {stats.min_ns, percentile(0.50), percentile(0.95), percentile(0.99), stats.max_ns});
 	return cells;
 }

@@ -25,6 +25,7 @@ void CallStats::add_call(uint64_t duration_ns, uint64_t call_self_ns)
 void CallStats::merge(const CallStats &other)
 {
 	calls += other.calls;
+	untimed += other.untimed;
 	total_ns += other.total_ns;
 	self_ns += other.self_ns;
 	min_ns = std::min(min_ns, other.min_ns);
@@ -89,30 +90,53 @@ void Layers::begin(ThreadId id, DefinitionNumber number, uint64_t time_ns, bool 
 	thread.stack.push_back({number, inference, warm_up, time_ns, 0});
 }
 
-void Layers::end(ThreadId id, DefinitionNumber number, uint64_t time_ns)
+// The innermost open call of this layer, and away with what was called inside it.
+bool Layers::pop(ThreadId id, DefinitionNumber number, Open *call)
 {
-	Definition *known = definition(number);
-	if (!known)
-		return;
 	std::vector<Open> &stack = state(id).stack;
 	auto at = stack.end();
 	while (at != stack.begin() && (at - 1)->number != number)
 		--at;
 	if (at == stack.begin()) {
 		problems_.end_without_begin++;
-		return;
+		return false;
 	}
 	problems_.begin_without_end += static_cast<uint64_t>(stack.end() - at);
 	stack.erase(at, stack.end());
-	const Open call = stack.back();
+	*call = stack.back();
 	stack.pop_back();
+	return true;
+}
+
+void Layers::end(ThreadId id, DefinitionNumber number, uint64_t time_ns)
+{
+	Definition *known = definition(number);
+	Open call{};
+	if (!known || !pop(id, number, &call))
+		return;
 	const uint64_t duration_ns = time_ns > call.begin_ns ? time_ns - call.begin_ns : 0;
 	const uint64_t self_ns = duration_ns > call.children_ns ? duration_ns - call.children_ns : 0;
 	if (window_.has(call.begin_ns) && window_.has(time_ns))
 		(call.warm_up ? known->warm_up : known->steady).add_call(duration_ns, self_ns);
 	// Only layers take time away from the calls around them; an inference hands on what the layers in it took.
-	if (!stack.empty())
+	if (std::vector<Open> &stack = state(id).stack; !stack.empty())
 		stack.back().children_ns += call.inference ? call.children_ns : duration_ns;
+}
+
+void Layers::end_unseen(ThreadId id, DefinitionNumber number, uint64_t time_ns)
+{
+	Definition *known = definition(number);
+	Open call{};
+	if (!known || !pop(id, number, &call))
+		return;
+	problems_.unseen_ends++;
+	if (window_.has(call.begin_ns) && window_.has(time_ns)) {
+		CallStats &stats = call.warm_up ? known->warm_up : known->steady;
+		stats.calls++;
+		stats.untimed++;
+	}
+	if (std::vector<Open> &stack = state(id).stack; !stack.empty())
+		stack.back().children_ns += call.children_ns;
 }
 
 void Layers::add_spikes(ThreadId id, DefinitionNumber number, uint64_t count)

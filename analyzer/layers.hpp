@@ -21,13 +21,15 @@ using DefinitionNumber = uint32_t;
 constexpr DefinitionNumber kMaxDefinition = 1 << 16;
 
 struct CallStats {
-	uint64_t calls = 0, total_ns = 0, self_ns = 0;
+	uint64_t calls = 0, untimed = 0; // of them without a duration: their end was not seen
+	uint64_t total_ns = 0, self_ns = 0;
 	uint64_t min_ns = UINT64_MAX, max_ns = 0; // of calls
 	Histogram durations;
 	bool told_spikes = false, told_synops = false;
 	uint64_t spikes = 0, synops = 0;
 
 	void add_call(uint64_t duration_ns, uint64_t call_self_ns);
+	uint64_t timed() const { return calls - untimed; }
 	void merge(const CallStats &other);
 	bool empty() const { return calls == 0 && !told_spikes && !told_synops; }
 };
@@ -44,6 +46,7 @@ struct Definition {
 struct LayerProblems {
 	uint64_t end_without_begin = 0;
 	uint64_t begin_without_end = 0;
+	uint64_t unseen_ends = 0;
 	uint64_t bad_number = 0; // numbers no program can have been given
 };
 
@@ -63,6 +66,8 @@ public:
 	void define(DefinitionNumber number, Definition facts);
 	void begin(ThreadId thread, DefinitionNumber number, uint64_t time_ns, bool inference);
 	void end(ThreadId thread, DefinitionNumber number, uint64_t time_ns);
+	// It ended some time before, and so did what it called.
+	void end_unseen(ThreadId thread, DefinitionNumber number, uint64_t time_ns);
 	void add_spikes(ThreadId thread, DefinitionNumber number, uint64_t count);
 	void add_synops(ThreadId thread, DefinitionNumber number, uint64_t count);
 	// Open calls of a thread end with its program (exec), all of them with the recording.
@@ -88,6 +93,7 @@ private:
 	};
 	Definition *definition(DefinitionNumber number);
 	ThreadState &state(ThreadId thread);
+	bool pop(ThreadId thread, DefinitionNumber number, Open *call);
 	bool is_warm_up(const ThreadState &thread, DefinitionNumber number, bool inference);
 
 	uint64_t skip_;

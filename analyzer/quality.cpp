@@ -224,6 +224,11 @@ private:
 			    fmt::format("{} ends of layers had no begin on their thread and were left out",
 					problems.end_without_begin),
 			    "begin and end a layer on the same thread", problems.end_without_begin);
+		if (problems.unseen_ends > 0)
+			add(Severity::notice, "unseen_ends",
+			    fmt::format("the end of {} calls was not seen: they are counted, without a duration",
+					problems.unseen_ends),
+			    "", problems.unseen_ends);
 		if (problems.begin_without_end > 0)
 			add(Severity::notice, "begin_without_end",
 			    fmt::format("{} calls of layers or inferences never ended and were left out",

@@ -96,7 +96,7 @@ void Lifetime::reap_children()
 	int status = 0;
 	pid_t pid;
 	while ((pid = ::waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid != program_)
+		if (pid != program_ || WIFSTOPPED(status)) // held for a moment: held_thread.hpp
 			continue;
 		program_ended_ = true;
 		exit_status_ = shell_status(status);

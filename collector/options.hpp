@@ -24,23 +24,25 @@ struct RecordOptions {
 
 	std::vector<std::string> command_line; // of the recorder, as typed
 	std::string output = "neuroperf.data";
-	std::vector<std::string> events;       // as typed; empty: the best clock for sampling
-	unsigned frequency_hz = 999;           // samples per second and CPU, or task
-	std::optional<uint64_t> period;        // a sample every so many events instead
-	CallGraph callgraph = CallGraph::none; // with each sample
-	uint32_t stack_bytes = 8192;           // copied with each sample for CallGraph::dwarf
-	bool no_bpf = false;                   // load no program into the kernel
-	bool no_switches = false;              // do not record when threads get and leave a CPU
-	bool user_only = false;                // nothing of the kernel
-	std::optional<uint64_t> ring_bytes;    // of each CPU's perf ring
-	int compression_level = 0;             // of zstd; 0: none
-	std::optional<uint64_t> max_bytes;     // end the recording when the files are so large
-	std::optional<uint64_t> switch_bytes;  // go on in a new file when one is so large
-	std::optional<double> switch_s;        // the same after so long
-	std::optional<double> duration_s;      // end the recording after so long
-	unsigned delay_ms = 0;                 // begin so long after the program
-	bool follow = false;                   // go on until the last child has ended, not only the program itself
-	bool as_root = false;                  // under sudo: do not give the program back to the invoking user
+	std::vector<std::string> events;        // as typed; empty: the best clock for sampling
+	unsigned frequency_hz = 999;            // samples per second and CPU, or task
+	std::optional<uint64_t> period;         // a sample every so many events instead
+	CallGraph callgraph = CallGraph::none;  // with each sample
+	uint32_t stack_bytes = 8192;            // copied with each sample for CallGraph::dwarf
+	bool no_bpf = false;                    // load no program into the kernel
+	std::vector<std::string> runtimes;      // whose insides to record: names, "auto" or "none"; empty: auto
+	std::vector<std::string> runtime_files; // descriptions of the user's
+	bool no_switches = false;               // do not record when threads get and leave a CPU
+	bool user_only = false;                 // nothing of the kernel
+	std::optional<uint64_t> ring_bytes;     // of each CPU's perf ring
+	int compression_level = 0;              // of zstd; 0: none
+	std::optional<uint64_t> max_bytes;      // end the recording when the files are so large
+	std::optional<uint64_t> switch_bytes;   // go on in a new file when one is so large
+	std::optional<double> switch_s;         // the same after so long
+	std::optional<double> duration_s;       // end the recording after so long
+	unsigned delay_ms = 0;                  // begin so long after the program
+	bool follow = false;                    // go on until the last child has ended, not only the program itself
+	bool as_root = false;                   // under sudo: do not give the program back to the invoking user
 
 	// The command is what is recorded.
 	bool records_command() const

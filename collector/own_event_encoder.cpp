@@ -62,13 +62,17 @@ bool OwnEventEncoder::encode(const np_slot &slot, uint32_t pid, uint32_t tid, ui
 {
 	using namespace recording;
 	if (muted_)
-		return slot.type >= NP_EVENT_LAYER_BEGIN && slot.type <= NP_EVENT_MARK;
+		return (slot.type >= NP_EVENT_LAYER_BEGIN && slot.type <= NP_EVENT_MARK) || slot.type == kUnseenEnd;
 	switch (slot.type) {
 	case NP_EVENT_LAYER_BEGIN:
 		put<LayerPayload>(OwnEvent::layer_begin, pid, tid, time_ns, slot.id);
 		return true;
 	case NP_EVENT_LAYER_END:
 		put<LayerPayload>(OwnEvent::layer_end, pid, tid, time_ns, slot.id);
+		counts_.layer_calls++;
+		return true;
+	case kUnseenEnd:
+		put<LayerPayload>(OwnEvent::unseen_end, pid, tid, time_ns, slot.id);
 		counts_.layer_calls++;
 		return true;
 	case NP_EVENT_SPIKES:

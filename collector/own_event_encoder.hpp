@@ -36,6 +36,9 @@ struct EncodedCounts {
 	uint64_t dropped = 0; // could not be written
 };
 
+// A type of slot that programs do not write: the call ended unseen (OwnEvent::unseen_end).
+constexpr uint16_t kUnseenEnd = 0x100;
+
 class OwnEventEncoder {
 public:
 	OwnEventEncoder(recording::PerfDataWriter *writer, bool with_callchain);

@@ -457,4 +457,31 @@ Plan make_plan(const RecordOptions &options, const HostSnapshot &host, const Tar
 	return plan;
 }
 
+void plan_runtimes(std::vector<RuntimeDescription> runtimes, const RecordOptions &options, const HostSnapshot &host,
+		   Plan *plan)
+{
+	constexpr const char *what = "layers of runtimes";
+	if (runtimes.empty()) {
+		plan->items.push_back({what, PlanItem::State::open, "none are looked for", ""});
+		return;
+	}
+	std::vector<std::string> names;
+	for (const RuntimeDescription &runtime : runtimes)
+		names.push_back(runtime.name);
+	const std::string listed = fmt::format("{}", fmt::join(names, ", "));
+	if (options.no_bpf) {
+		plan->items.push_back(
+			{what, PlanItem::State::open, "--no-bpf leaves out what is inside " + listed, ""});
+		return;
+	}
+	if (host.bpf_error != 0) {
+		plan->items.push_back({what, PlanItem::State::missing,
+				       fmt::format("nothing is seen inside {}: {}", listed, reason(host.bpf_error)),
+				       std::string(run_as_root(host.in_user_namespace))});
+		return;
+	}
+	plan->items.push_back({what, PlanItem::State::open, "by probes, where a process maps " + listed, ""});
+	plan->runtimes = std::move(runtimes);
+}
+
 } // namespace neuroperf::collector

@@ -12,6 +12,7 @@
 #include "collector/host.hpp"
 #include "collector/options.hpp"
 #include "collector/requested_event.hpp"
+#include "collector/runtime_description.hpp"
 #include "collector/target.hpp"
 #include "recording/tracing_data.hpp"
 
@@ -47,6 +48,7 @@ struct Plan {
 	std::size_t ring_pages = 128; // data pages of each CPU's perf ring: 512 KiB, what perf takes unprivileged
 	bool counter_clock = true;    // in-process stamps from the CPU's counter, else clock_gettime
 	bool attach = false;          // to the probes of processes that run already
+	std::vector<RuntimeDescription> runtimes; // to look for in what processes map
 	bool filters_samples = false; // events on whole CPUs, and a BPF program that keeps the target's samples
 	bool kernel_map = false;      // kernel addresses can be named
 	std::optional<InvokingUser> run_as;
@@ -65,5 +67,9 @@ std::string some_of(const std::vector<std::string> &names);
 
 Plan make_plan(const RecordOptions &options, const HostSnapshot &host, const Target &target = {},
 	       const std::vector<EventGroup> &requested = {});
+
+// Adds the runtimes to look for, if BPF programs may be loaded here.
+void plan_runtimes(std::vector<RuntimeDescription> runtimes, const RecordOptions &options, const HostSnapshot &host,
+		   Plan *plan);
 
 } // namespace neuroperf::collector

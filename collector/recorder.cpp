@@ -487,6 +487,8 @@ void Session::finish()
 		sources_.stop();
 		if (sources_.attached)
 			sources_.attached->detach();
+		if (sources_.runtimes)
+			sources_.runtimes->detach();
 		clock_.advance();
 		drain_sources();
 	}

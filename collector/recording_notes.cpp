@@ -2,11 +2,12 @@
 #include "collector/recording_notes.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace neuroperf::collector {
 namespace {
 
-constexpr unsigned kNotice = 1, kWarning = 2, kDataLoss = 3; // recording::NotePayload
+constexpr unsigned kInfo = 0, kNotice = 1, kWarning = 2, kDataLoss = 3; // recording::NotePayload
 
 // What of the layers of children is missing.
 void write_notes_of_children(const AttachedEventsCounts &counts, RecorderLog *log)
@@ -52,6 +53,66 @@ void write_notes_of_attaching(const Sources &sources, RecorderLog *log)
 				sources.attach_error->hint);
 }
 
+// How much of each runtime was found, and what watching it cost.
+void write_notes_of_runtimes(const RuntimeProbes &runtimes, RecorderLog *log)
+{
+	if (runtimes.error())
+		log->write_note(kWarning, "runtimes_not_attached",
+				"a runtime was found, but nothing inside it is recorded: " + runtimes.error()->what,
+				runtimes.error()->hint);
+	for (const RuntimeFile &file : runtimes.files()) {
+		log->write_note(
+			file.places_missing.empty() ? kInfo : kWarning, "runtime_places",
+			fmt::format(
+				"{} in {}: {} of {} places found{}{}, {} of {} functions probed ({} where the "
+				"kernel must single-step), {} hits",
+				file.title, file.path, file.places_found, file.places,
+				file.places_missing.empty() ? "" : "; missing: ", fmt::join(file.places_missing, ", "),
+				file.functions_attached, file.functions, file.stepped, runtimes.hits_in(file)),
+			file.places_missing.empty() ? ""
+						    : "this version may need another description: see "
+						      "neuroperf list runtimes --in FILE");
+		if (!file.refused.empty())
+			log->write_note(kNotice, "runtime_places_refused",
+					fmt::format("{} functions of {} have no safe place for a probe; the first: {}",
+						    file.refused.size(), file.title, file.refused.front()),
+					"");
+	}
+	const RuntimeProbesCounts &counts = runtimes.counts();
+	if (counts.unreadable > 0)
+		log->write_note(kWarning, "runtime_memory_unreadable",
+				fmt::format("{} times what a runtime's description names was not in memory: its layers "
+					    "are incomplete or have no names",
+					    counts.unreadable),
+				"the description may be of another version of the runtime");
+	if (counts.held > 0)
+		log->write_note(
+			kInfo, "runtime_held",
+			fmt::format("{} threads that loaded a runtime were held until its probes were there, for "
+				    "{:.1f} ms at most",
+				    counts.held, static_cast<double>(counts.longest_hold_ns) / 1e6),
+			"");
+	if (counts.not_held > 0)
+		log->write_note(kWarning, "runtime_not_held",
+				fmt::format("{} threads that loaded a runtime could not be held until its probes were "
+					    "there: calls of the first milliseconds may be missing",
+					    counts.not_held),
+				"");
+	if (counts.callers_probed < counts.callers)
+		log->write_note(kWarning, "runtime_callers_not_probed",
+				fmt::format("{} of {} places from which runtimes are called have no probe: calls from "
+					    "there are counted, without a duration{}{}",
+					    counts.callers - counts.callers_probed, counts.callers,
+					    runtimes.caller_problem().empty() ? "" : "; ", runtimes.caller_problem()),
+				"");
+	if (counts.hits > 0)
+		log->write_note(kNotice, "runtime_probe_cost",
+				fmt::format("{} hits of probes in runtimes, each 0.5 to 1.5 us (up to 20 us where the "
+					    "kernel single-steps), are part of the layers' times",
+					    counts.hits),
+				"");
+}
+
 } // namespace
 
 void write_opening_notes(const Sources &sources, RecorderLog *log)
@@ -95,6 +156,8 @@ void write_closing_notes(const Sources &sources, const std::vector<ChildProcess>
 			"");
 	if (sources.attached)
 		write_notes_of_children(sources.attached->counts(), log);
+	if (sources.runtimes)
+		write_notes_of_runtimes(*sources.runtimes, log);
 }
 
 void write_source_stats(const Sources &sources, RecorderLog *log)
@@ -111,6 +174,15 @@ void write_source_stats(const Sources &sources, RecorderLog *log)
 		log->write_stat("attached_children", counts.children);
 		log->write_stat("attached_children_missed", counts.children_missed);
 		log->write_stat("attached_children_latest_ns", counts.latest_child_ns);
+	}
+	if (sources.runtimes && !sources.runtimes->files().empty()) {
+		const RuntimeProbesCounts &counts = sources.runtimes->counts();
+		log->write_stat("runtime_hits", counts.hits);
+		log->write_stat("runtime_hits_of_others", counts.hits_of_others);
+		log->write_stat("lost_runtime_ring_full", counts.dropped);
+		log->write_stat("lost_runtime_recursion", counts.recursion_misses);
+		log->write_stat("unnamed_runtime_events", counts.spans.unnamed);
+		log->write_stat("runtime_calls_without_return", counts.spans.entries_without_return);
 	}
 	if (sources.tracepoints) {
 		log->write_stat("lost_tracepoint_ring_full", sources.tracepoints->counts().dropped);

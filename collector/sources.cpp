@@ -46,6 +46,15 @@ void Sources::open(const RecordOptions &options, pid_t program, OpenFileLimit *o
 				       "see neuroperf record --dry-run"};
 	if (plan_.attach)
 		attach();
+	if (plan_.runtimes.empty())
+		return;
+	runtimes.emplace(plan_, kAttachedRingBytes);
+	if (plan_.events.empty())
+		return;
+	if (program != 0 && plan_.target.kind == Target::Kind::program)
+		runtimes->open_notices(program);
+	else if (plan_.target.kind == Target::Kind::machine)
+		runtimes->open_notices(-1);
 }
 
 // Where the plan's programs cannot be had after all, perf events take their place.
@@ -120,6 +129,9 @@ std::vector<int> Sources::descriptors() const
 		found.push_back(tracepoints->descriptor());
 	if (attached)
 		found.push_back(attached->descriptor()); // -1 is never ready
+	if (runtimes)
+		for (const int descriptor : runtimes->descriptors())
+			found.push_back(descriptor);
 	return found;
 }
 
@@ -129,6 +141,13 @@ void Sources::enable()
 		tracepoints->enable();
 	if (events)
 		events->enable();
+	if (!runtimes)
+		return;
+	runtimes->enable();
+	if (plan_.target.kind != Target::Kind::program) // what they have mapped before
+		for (const int pid :
+		     plan_.target.kind == Target::Kind::machine ? all_processes() : plan_.target.processes)
+			runtimes->look_at(pid);
 }
 
 void Sources::enable_side_band()
@@ -143,6 +162,8 @@ void Sources::disable()
 		events->disable();
 	if (tracepoints)
 		tracepoints->disable();
+	if (runtimes)
+		runtimes->disable();
 }
 
 void Sources::stop()
@@ -155,10 +176,15 @@ void Sources::stop()
 Result<double> Sources::drain(const CounterClock &clock, recording::PerfDataWriter *writer, OwnEventEncoder *encoder,
 			      RecorderLog *log)
 {
+	if (runtimes)
+		runtimes->follow_up(); // first: somebody waits for it
 	bytes_.clear();
 	const uint64_t mappings = perf_counts_.mappings;
 	double fill = events ? events->drain(&bytes_, &perf_counts_) : 0;
-	if (perf_counts_.mappings != mappings)
+	const bool new_mappings = perf_counts_.mappings != mappings;
+	const double fill_of_runtimes = runtimes ? drain_runtimes(new_mappings, encoder, log) : 0;
+	fill = std::max(fill, fill_of_runtimes);
+	if (new_mappings)
 		build_ids_.add_to(bytes_.data(), bytes_.size());
 	if (tracepoints)
 		fill = std::max(fill, tracepoints->drain(&bytes_));
@@ -189,6 +215,17 @@ double Sources::drain_attached(uint64_t now, OwnEventEncoder *encoder, RecorderL
 	return fill;
 }
 
+// First attaches to what has just been mapped: it may be called any moment.
+double Sources::drain_runtimes(bool new_mappings, OwnEventEncoder *encoder, RecorderLog *log)
+{
+	if (new_mappings)
+		runtimes->look_at_mappers(bytes_);
+	const double fill = runtimes->drain(encoder);
+	for (const Definition &definition : runtimes->take_definitions())
+		log->write_definition(definition);
+	return fill;
+}
+
 uint64_t Sources::samples() const
 {
 	return perf_counts_.samples + (tracepoints ? tracepoints->counts().events : 0);
@@ -200,6 +237,8 @@ uint64_t Sources::lost_in_process() const
 	uint64_t lost = counts.lost + counts.lost_without_ring + counts.malformed;
 	if (attached)
 		lost += attached->counts().dropped + attached->counts().recursion_misses;
+	if (runtimes)
+		lost += runtimes->counts().lost();
 	return lost;
 }
 

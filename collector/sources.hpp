@@ -18,6 +18,7 @@
 #include "collector/perf_events.hpp"
 #include "collector/plan.hpp"
 #include "collector/recorder_log.hpp"
+#include "collector/runtime_probes.hpp"
 #include "collector/sampling_filter.hpp"
 #include "collector/shared_rings.hpp"
 #include "recording/writer.hpp"
@@ -58,6 +59,7 @@ public:
 	std::optional<PerfEvents> events;
 	std::optional<BpfTracepoints> tracepoints; // with events `by_bpf` only
 	std::optional<AttachedEvents> attached;    // with running tasks only
+	std::optional<RuntimeProbes> runtimes;     // with runtimes to look for only
 	std::optional<Error> sampling_error, sample_filter_error, tracepoints_error, attach_error;
 
 private:
@@ -67,6 +69,7 @@ private:
 	Status try_events(pid_t program);
 	void attach();
 	double drain_attached(uint64_t now, OwnEventEncoder *encoder, RecorderLog *log);
+	double drain_runtimes(bool new_mappings, OwnEventEncoder *encoder, RecorderLog *log);
 
 	Plan plan_;
 	std::string bytes_;

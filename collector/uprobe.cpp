@@ -69,4 +69,56 @@ std::optional<Uprobe> Uprobe::attach(UprobeKind kind, const bpf_program *program
 	return uprobe;
 }
 
+std::vector<Uprobe> Uprobe::attach_all(UprobeKind kind, const bpf_program *program, int file,
+				       std::span<const UprobeSpot> spots, std::size_t *attached)
+{
+	const std::string path = fmt::format("/proc/self/fd/{}", file);
+	std::vector<Uprobe> probes;
+	*attached = 0;
+	if (kind == UprobeKind::multi && spots.size() > 0) {
+		std::vector<uint64_t> offsets, cookies;
+		for (const UprobeSpot &spot : spots) {
+			offsets.push_back(spot.offset);
+			cookies.push_back(spot.cookie);
+		}
+		LinkCreateMulti create{};
+		create.program = static_cast<uint32_t>(bpf_program__fd(program));
+		create.attach_type = kUprobeMulti;
+		create.path = address_of(path.c_str());
+		create.offsets = address_of(offsets.data());
+		create.cookies = address_of(cookies.data());
+		create.count = static_cast<uint32_t>(spots.size());
+		Uprobe uprobe;
+		uprobe.link_ = UniqueFd(static_cast<int>(::syscall(SYS_bpf, BPF_LINK_CREATE, &create, sizeof create)));
+		if (uprobe.link_.valid()) {
+			*attached = spots.size();
+			probes.push_back(std::move(uprobe));
+			return probes;
+		}
+		if (spots.size() == 1)
+			return probes;
+		// One place that the kernel refuses spoils them all: halves, until it is alone.
+		for (const auto half : {spots.first(spots.size() / 2), spots.subspan(spots.size() / 2)}) {
+			std::size_t of_half = 0;
+			for (Uprobe &probe : attach_all(kind, program, file, half, &of_half))
+				probes.push_back(std::move(probe));
+			*attached += of_half;
+		}
+		return probes;
+	}
+	for (const UprobeSpot &spot : spots) {
+		bpf_uprobe_opts options{};
+		options.sz = sizeof options;
+		options.bpf_cookie = spot.cookie;
+		Uprobe uprobe;
+		uprobe.through_perf_.reset(
+			bpf_program__attach_uprobe_opts(program, kEveryProcess, path.c_str(), spot.offset, &options));
+		if (!uprobe.through_perf_)
+			continue;
+		(*attached)++;
+		probes.push_back(std::move(uprobe));
+	}
+	return probes;
+}
+
 } // namespace neuroperf::collector

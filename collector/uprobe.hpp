@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "recording/unique_fd.hpp"
 
@@ -30,8 +32,18 @@ enum class UprobeKind { multi, perf };
 // Before the program is loaded: which kind it is for.
 void prepare_for(UprobeKind kind, bpf_program *program);
 
+// One of many places of a file, at which one program is attached.
+struct UprobeSpot {
+	uint64_t offset = 0;
+	uint64_t cookie = 0;
+};
+
 class Uprobe {
 public:
+	// All at once where the kernel can, which takes milliseconds for hundreds; else one by one. In every process
+	// that maps the file. What the kernel refuses is left out; `attached` says how many are not.
+	static std::vector<Uprobe> attach_all(UprobeKind kind, const bpf_program *program, int file,
+					      std::span<const UprobeSpot> spots, std::size_t *attached);
 	// Empty, with errno set, if the kernel refuses.
 	static std::optional<Uprobe> attach(UprobeKind kind, const bpf_program *program, const UprobePlace &place);
 

@@ -70,6 +70,7 @@ const std::vector<EventSpec> &specs()
 		 {FIELD(NotePayload, severity, u32), FIELD(NotePayload, code, text), FIELD(NotePayload, text, text),
 		  FIELD(NotePayload, remedy, text)},
 		 ""},
+		{{OwnEvent::unseen_end, "unseen_end"}, {FIELD(LayerPayload, layer, u32)}, "layer"},
 	};
 	return all;
 }

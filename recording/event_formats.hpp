@@ -38,6 +38,7 @@ enum class OwnEvent : uint16_t {
 	clock = 64011,
 	recorder_stat = 64012,
 	note = 64013,
+	unseen_end = 64014,
 };
 
 #pragma pack(push, 1)
@@ -50,7 +51,7 @@ struct CommonFields {
 
 static_assert(sizeof(CommonFields) == 8);
 
-struct LayerPayload { // layer_begin, layer_end
+struct LayerPayload { // layer_begin, layer_end, unseen_end
 	CommonFields common;
 	uint32_t layer;
 };

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs what neuroperf needs on Debian 12. The one place that lists packages.
 #
-#   scripts/install-packages.sh [--print] GROUP...      GROUP: build, test, guest, demo, lint, fuzz, bench
+#   scripts/install-packages.sh [--print] GROUP...      GROUP: build, test, guest, runtime, demo, lint, fuzz, bench
 #
 # Installs nothing, and asks for no password, when everything is there. --print only lists.
 set -euo pipefail
@@ -11,17 +11,20 @@ packages_of() {
 	case $1 in
 	# cmake + generator, compiler, the libraries that the program links, the command line parser, man pages; clang and
 	# bpftool for BPF programs.
-	build) echo cmake ninja-build g++ pkg-config libelf-dev libdw-dev libzstd-dev libfmt-dev robin-map-dev nlohmann-json3-dev libcli11-dev libpfm4-dev scdoc clang-14 libbpf-dev bpftool ;;
+	build) echo cmake ninja-build g++ pkg-config libelf-dev libdw-dev libzstd-dev libfmt-dev robin-map-dev nlohmann-json3-dev libcli11-dev libpfm4-dev libcapstone-dev scdoc clang-14 libbpf-dev bpftool ;;
 	# Test libraries; perf and xmllint as independent readers of what we write; man to look at the pages; python3 counts;
 	# setcap for files with capabilities.
 	test) echo libgtest-dev libgmock-dev libvalijson-dev linux-perf libxml2-utils man-db python3 python3-jsonschema libcap2-bin binutils dwz libdebuginfod1 ;;
 	# QEMU; a compiler for arm64; what goes into a guest and what takes a kernel image apart.
 	guest) echo qemu-system-x86 qemu-system-arm g++-aarch64-linux-gnu busybox-static binutils zstd python3 linux-perf ;;
+	# Runtimes for neural networks, and what runs them. Node.js may come from elsewhere, with an npm that Debian's
+	# package cannot stand beside.
+	runtime) echo neuron python3-neuron openmpi-bin libopencv-dnn-dev "$(command -v npm >/dev/null || echo nodejs npm)" ;;
 	demo) echo linux-perf ;;
 	lint) echo clang-format-14 git ;;
 	fuzz) echo clang-14 libclang-rt-14-dev ;;
 	bench) echo linux-perf lttng-tools liblttng-ust-dev uftrace python3 clang-14 perl ;;
-	*) echo "install-packages.sh: unknown group $1 (build, test, guest, demo, lint, fuzz, bench)" >&2 && exit 2 ;;
+	*) echo "install-packages.sh: unknown group $1 (build, test, guest, runtime, demo, lint, fuzz, bench)" >&2 && exit 2 ;;
 	esac
 }
 

@@ -4,7 +4,7 @@
 #
 #   scripts/test.sh            unit and golden tests
 #   scripts/test.sh --all      every tier
-#   scripts/test.sh TIER...    unit golden package integration privileged robustness guest lint asan fuzz
+#   scripts/test.sh TIER...    unit golden package integration privileged runtime robustness guest lint asan fuzz
 #
 # Tests skip what the machine cannot do, and say so. NEUROPERF_REQUIRE=perf,root,... (or all) makes skips for such a
 # reason failures; with CI set it is what this script installs, and root if we are. FUZZ_SECONDS: time for each fuzzer
@@ -13,7 +13,7 @@ set -uo pipefail
 { # read as a whole before it runs: the script may be changed meanwhile (git pull)
 cd "$(dirname "$0")/.." || exit 1
 
-all_tiers=(lint unit golden package integration privileged robustness guest asan fuzz)
+all_tiers=(lint unit golden package integration privileged runtime robustness guest asan fuzz)
 case ${1:-} in
 '') tiers=(unit golden) ;;
 --all) tiers=("${all_tiers[@]}") ;;
@@ -26,7 +26,7 @@ done
 wants() { [[ " ${tiers[*]} " == *" $1 "* ]]; }
 
 if [ -n "${CI:-}" ] && [ -z "${NEUROPERF_REQUIRE:-}" ]; then
-	NEUROPERF_REQUIRE=perf,xmllint,man,scdoc,pkg-config
+	NEUROPERF_REQUIRE=perf,runtime,xmllint,man,scdoc,pkg-config
 	[ "$(id -u)" -ne 0 ] || NEUROPERF_REQUIRE+=,root
 fi
 export NEUROPERF_REQUIRE=${NEUROPERF_REQUIRE:-}
@@ -54,8 +54,10 @@ install_packages() {
 	local groups=(build test)
 	wants lint && groups+=(lint)
 	wants guest && groups+=(guest)
+	wants runtime && groups+=(runtime)
 	if wants fuzz; then groups+=(fuzz); fi
-	scripts/install-packages.sh "${groups[@]}"
+	scripts/install-packages.sh "${groups[@]}" || return
+	! wants runtime || tests/runtime/install_workloads.sh
 }
 
 build() { # PRESET [--target NAME...]
@@ -116,7 +118,7 @@ finish() {
 
 timed "packages" install_packages || finish
 wants lint && timed "lint" lint
-if wants unit || wants golden || wants package || wants integration || wants privileged || wants robustness || wants guest; then
+if wants unit || wants golden || wants package || wants integration || wants privileged || wants runtime || wants robustness || wants guest; then
 	targets=()
 	[ "${tiers[*]}" != guest ] || targets=(--target guest_programs)
 	timed "build dev" build dev "${targets[@]}" || finish
@@ -126,6 +128,7 @@ wants golden && timed "golden" run_tests dev golden -j "$jobs"
 wants package && timed "package" run_tests dev package
 wants integration && timed "integration" run_tests dev integration
 wants privileged && timed "privileged" run_tests dev privileged
+wants runtime && timed "runtime" run_tests dev runtime
 wants robustness && timed "robustness" run_tests dev robustness
 wants guest && timed "guest" run_tests dev guest -j "$jobs"
 if wants asan; then

@@ -23,7 +23,17 @@ struct Commands {
 	ExportCommand to_export;
 	GateCommand gate;
 	DoctorCommand doctor;
+	ListCommand list;
 };
+
+// One value each time that it is given. A list of CLI11's would take the words behind it too.
+CLI::Option *add_each(CLI::App *app, const std::string &name, std::vector<std::string> *values, const std::string &help)
+{
+	return app
+		->add_option_function<std::string>(
+			name, [values](const std::string &text) { values->push_back(text); }, help)
+		->trigger_on_parse();
+}
 
 void add_record(CLI::App &app, RecordCommand *command)
 {
@@ -40,11 +50,8 @@ void add_record(CLI::App &app, RecordCommand *command)
 	record->add_option("--container", options.container,
 			   "Record a container: its id, the first digits of it, or name")
 		->type_name("ID");
-	record->add_option_function<std::string>(
-		      "-e,--event", [&options](const std::string &text) { options.events.push_back(text); },
-		      "Sample these events: cycles, r1a8, cpu/event=0x3c/, sched:sched_switch, {a,b}:S, ...; "
-		      "repeatable")
-		->trigger_on_parse()
+	add_each(record, "-e,--event", &options.events,
+		 "Sample these events: cycles, r1a8, cpu/event=0x3c/, sched:sched_switch, {a,b}:S, ...; repeatable")
 		->type_name("EVENTS");
 	CLI::Option *frequency = record->add_option("-F,--freq", options.frequency_hz, "Samples per second and CPU")
 					 ->check(CLI::Range(1u, 1000000u).description(""))
@@ -59,6 +66,12 @@ void add_record(CLI::App &app, RecordCommand *command)
 			   "Record call chains: fp (frame pointers), dwarf[,BYTES] (copies of the stack) or no")
 		->type_name("HOW");
 	record->add_flag("--no-bpf", options.no_bpf, "Load no BPF programs: of running programs samples alone");
+	add_each(record, "--runtime", &options.runtimes,
+		 "Look inside these runtimes: auto (all that are known), none, or names; repeatable")
+		->type_name("NAME");
+	add_each(record, "--runtime-file", &options.runtime_files,
+		 "Describes one more runtime, or replaces what is known of it; repeatable")
+		->type_name("FILE");
 	record->add_flag("--no-switches", options.no_switches, "Do not record when threads get and leave a CPU");
 	record->add_flag("--user-only", options.user_only, "Record nothing of the kernel");
 	record->add_flag("-z{1},--compression-level{1}", options.compression_level,
@@ -161,6 +174,19 @@ void add_doctor(CLI::App &app, DoctorCommand *command)
 	doctor->add_flag("--json", command->json, "JSON instead of lines");
 }
 
+void add_list(CLI::App &app, ListCommand *command)
+{
+	CLI::App *list =
+		app.add_subcommand("list", "Show what is known: runtimes, and what of them a file or process has");
+	list->add_option("what", command->what, "runtimes")->required()->check(CLI::IsMember({"runtimes"}));
+	CLI::Option *file = list->add_option("--in", command->file, "Look into this executable or library");
+	list->add_option("-p,--pid", command->pid, "Look into what this process has mapped")
+		->type_name("PID")
+		->excludes(file);
+	add_each(list, "--runtime-file", &command->runtime_files, "Describes one more runtime; repeatable")
+		->type_name("FILE");
+}
+
 // CLI11 splits a positional word "[a,b]" at its commas, but the words of the program to record are not ours to read:
 // a mark in front of the bracket hides it from the parser.
 constexpr char kBracketMark = '\x01';
@@ -213,6 +239,8 @@ int run(const CLI::App &app, const Commands &commands)
 		return run_export(commands.to_export);
 	if (app.got_subcommand("doctor"))
 		return run_doctor(commands.doctor);
+	if (app.got_subcommand("list"))
+		return run_list(commands.list);
 	return run_gate(commands.gate);
 }
 
@@ -232,6 +260,7 @@ int run_command_line(int argc, char **argv)
 	add_export(app, &commands.to_export);
 	add_gate(app, &commands.gate);
 	add_doctor(app, &commands.doctor);
+	add_list(app, &commands.list);
 	const bool recording = argc > 1 && std::string_view(argv[1]) == "record";
 	try {
 		app.parse(words_for_parser(argc, argv, recording ? app.get_subcommand("record") : nullptr));

@@ -61,6 +61,23 @@ TEST(Layers, AnInferenceInsideALayerHandsOnTheLayersInIt)
 	EXPECT_EQ(steady(layers, 9).self_ns, 20u);
 }
 
+TEST(Layers, CallsWhoseEndWasNotSeenCountAndHaveNoDuration)
+{
+	Layers layers(0);
+	layers.begin(kOne, 1, 0, false);
+	layers.begin(kOne, 2, 10, false);
+	layers.begin(kOne, 3, 20, false);
+	layers.end(kOne, 3, 30);
+	layers.end_unseen(kOne, 2, 90);
+	layers.end(kOne, 1, 100);
+	EXPECT_EQ(steady(layers, 2).calls, 1u);
+	EXPECT_EQ(steady(layers, 2).timed(), 0u);
+	EXPECT_EQ(steady(layers, 2).total_ns, 0u);
+	EXPECT_EQ(steady(layers, 1).self_ns, 90u) << "what it called was seen";
+	EXPECT_EQ(layers.problems().unseen_ends, 1u);
+	EXPECT_EQ(layers.problems().begin_without_end, 0u);
+}
+
 TEST(Layers, ThreadsDoNotMix)
 {
 	Layers layers(0);

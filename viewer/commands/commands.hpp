@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "analyzer/energy.hpp"
 #include "analyzer/sample_filter.hpp"
@@ -68,7 +69,15 @@ struct DoctorCommand {
 	bool json = false;
 };
 
+struct ListCommand {
+	std::string what; // "runtimes"
+	std::string file;
+	int pid = 0;
+	std::vector<std::string> runtime_files;
+};
+
 int run_record(const RecordCommand &command);
+int run_list(const ListCommand &command);
 int run_doctor(const DoctorCommand &command);
 int run_report(const ReportCommand &command);
 int run_script(const ScriptCommand &command);

@@ -75,7 +75,11 @@ int run_record(const RecordCommand &command)
 	const auto events = collector::parse_events(options.events, {});
 	if (!events.ok())
 		return report_error(events.error());
+	auto runtimes = collector::chosen_runtimes(options.runtimes, options.runtime_files);
+	if (!runtimes.ok())
+		return report_error(runtimes.error());
 	Plan plan = collector::make_plan(options, host, *target, *events);
+	collector::plan_runtimes(std::move(*runtimes), options, host, &plan);
 	for (PlanItem &item : collector::recording_items(plan, options, host))
 		plan.items.push_back(std::move(item));
 	if (command.dry_run) {

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What runtime_events.bpf.c is told of the places it watches in runtimes that nobody rebuilt (data/runtimes/), and what
+ * it puts into its ring for the collector (collector/runtime_probes.cpp).
+ */
+#ifndef NEUROPERF_RUNTIME_EVENT_H
+#define NEUROPERF_RUNTIME_EVENT_H
+
+#include <linux/types.h>
+
+#define NP_READ_STEPS 6     /* how often one value may follow a pointer */
+#define NP_MOST_PLACES 4096 /* of all descriptions together */
+#define NP_NAME_BYTES 192
+#define NP_KIND_BYTES 64
+
+enum np_read_from {
+	NP_READ_NOTHING = 0,
+	NP_READ_ARGUMENT_1, /* 1 to 6, as the calling convention counts them: a hidden first one for the result counts
+			     */
+	NP_READ_ARGUMENT_2,
+	NP_READ_ARGUMENT_3,
+	NP_READ_ARGUMENT_4,
+	NP_READ_ARGUMENT_5,
+	NP_READ_ARGUMENT_6,
+	NP_READ_CONSTANT,
+};
+
+enum np_read_as {
+	NP_AS_NUMBER = 0,
+	NP_AS_C_STRING,   /* the value is the address of characters up to a NUL */
+	NP_AS_STD_STRING, /* the value is the address of a std::string of libstdc++: pointer, length */
+};
+
+/* value = from; `steps` times: value = memory at (value + offsets[i]); then value += add. The last step reads
+ * `last_size` bytes, the others a pointer. */
+struct np_read {
+	__u8 from; /* enum np_read_from */
+	__u8 steps;
+	__u8 last_size; /* 1, 2, 4 or 8 */
+	__u8 as;        /* enum np_read_as */
+	__s32 offsets[NP_READ_STEPS];
+	__s32 padding;
+	__s64 add; /* of NP_READ_CONSTANT: the value */
+};
+
+struct np_place {
+	struct np_read identity; /* tells layers apart */
+	struct np_read value;    /* a count */
+	struct np_read name;     /* a string, read once for each identity */
+	struct np_read kind;     /* a string too */
+};
+
+enum np_runtime_what {
+	NP_RUNTIME_HIT = 1,
+	NP_RUNTIME_RETURN = 2,
+	NP_RUNTIME_NAMES = 3, /* a struct np_runtime_names: comes before the first hit with its identity */
+};
+
+/* The cookie of a probe at an entry: which place of a description, in which function that was found for it, how far the
+ * stack pointer is below its value at the function's entry, in words, and whether the call's end is wanted. That of a
+ * probe in a caller is a number of the recorder's. */
+#define NP_COOKIE(place, function, pushed_bytes, is_span)                                                              \
+	((__u64)(place) | (__u64)(function) << 16 | (__u64)((pushed_bytes) / 8) << 40 | (__u64)(is_span) << 63)
+#define NP_COOKIE_PLACE(cookie) ((__u32)(cookie)&0xffff)
+#define NP_COOKIE_FUNCTION(cookie) ((__u32)((cookie) >> 16) & 0xffffff)
+#define NP_COOKIE_PUSHED_BYTES(cookie) ((__u32)((cookie) >> 40 & 0x7fffff) * 8)
+#define NP_COOKIE_IS_SPAN(cookie) ((cookie) >> 63)
+#define NP_MOST_FUNCTIONS (1 << 24)
+
+struct np_runtime_event {
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u64 identity;
+	__u64 value; /* a count; of a call whose end is wanted: where it returns to */
+	__u64 stack; /* pointer, as the probe met it */
+	__u32 pid;   /* as the recorder's pid namespace sees the thread */
+	__u32 tid;
+	__u32 function; /* of a return: the number of the probe */
+	__u16 place;
+	__u16 what; /* enum np_runtime_what */
+};
+
+struct np_runtime_names {
+	struct np_runtime_event event;
+	char name[NP_NAME_BYTES]; /* with a NUL, cut where it is longer */
+	char kind[NP_KIND_BYTES];
+};
+
+#ifdef __cplusplus
+static_assert(sizeof(struct np_read) == 40 && sizeof(struct np_place) == 160, "np_place");
+static_assert(sizeof(struct np_runtime_event) == 48 && sizeof(struct np_runtime_names) == 304, "np_runtime_names");
+#else
+_Static_assert(sizeof(struct np_read) == 40 && sizeof(struct np_place) == 160, "np_place");
+_Static_assert(sizeof(struct np_runtime_event) == 48 && sizeof(struct np_runtime_names) == 304, "np_runtime_names");
+#endif
+
+#endif

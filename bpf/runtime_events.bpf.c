@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Places in runtimes that nobody rebuilt: one program for the entries of functions, one for where they return to. What
+ * to read there stands in a table that the recorder fills from descriptions (data/runtimes/); nothing here knows a
+ * runtime.
+ *
+ * A probe is on the file, so that every process which maps it is met; those that are not recorded are left at once.
+ * All reads are of fixed sizes and may fail: a wrong description reads nothing, and is counted.
+ *
+ * Returns are seen in the caller, at an instruction behind the call, not by return probes: those replace the return
+ * address on the stack, and an exception that passes such a function then ends the program.
+ */
+#include <linux/ptrace.h>
+
+#include <bpf/bpf_tracing.h>
+
+#include "bpf/recorded_processes.bpf.h"
+#include "bpf/runtime_event.h"
+#include "bpf/thread_numbers.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* The recorder sets the size before it loads the program. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} np_events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NP_MOST_PLACES);
+	__type(key, __u32);
+	__type(value, struct np_place);
+} np_places SEC(".maps");
+
+/* Identities whose names were told, and a stamp of the name: memory may have got another meaning since. */
+struct np_identity {
+	__u64 identity;
+	__u32 pid, place;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, struct np_identity);
+	__type(value, __u64);
+} np_named SEC(".maps");
+
+__u64 np_dropped = 0;    /* the ring had no room */
+__u64 np_unreadable = 0; /* what a description names was not in memory */
+__u64 np_hits = 0;       /* of recorded processes */
+__u64 np_hits_of_others = 0;
+
+/* The statement behind each load keeps the compiler from loading at a computed place, which verifiers refuse. */
+#define ARGUMENT(number, load)                                                                                         \
+	case NP_READ_ARGUMENT_##number:                                                                                \
+		value = (load);                                                                                        \
+		asm volatile("# %1" : "+r"(value) : "i"(number));                                                      \
+		return value
+
+static __always_inline __u64 start_of(struct pt_regs *ctx, const struct np_read *read)
+{
+	__u64 value;
+	switch (read->from) {
+		ARGUMENT(1, PT_REGS_PARM1(ctx));
+		ARGUMENT(2, PT_REGS_PARM2(ctx));
+		ARGUMENT(3, PT_REGS_PARM3(ctx));
+		ARGUMENT(4, PT_REGS_PARM4(ctx));
+		ARGUMENT(5, PT_REGS_PARM5(ctx));
+#if defined(__TARGET_ARCH_x86)
+		ARGUMENT(6, ctx->r9);
+#elif defined(__TARGET_ARCH_arm64)
+		ARGUMENT(6, ((const volatile struct user_pt_regs *)ctx)->regs[5]);
+#endif
+	default:
+		return 0;
+	}
+}
+
+static __always_inline int read_bytes(__u64 *value, __u8 size, __u64 address)
+{
+	__u64 word = 0;
+	long error;
+	switch (size) { /* sizes that the verifier knows; memory is little-endian */
+	case 1:
+		error = bpf_probe_read_user(&word, 1, (void *)address);
+		break;
+	case 2:
+		error = bpf_probe_read_user(&word, 2, (void *)address);
+		break;
+	case 4:
+		error = bpf_probe_read_user(&word, 4, (void *)address);
+		break;
+	default:
+		error = bpf_probe_read_user(&word, 8, (void *)address);
+	}
+	*value = word;
+	return error == 0;
+}
+
+/* 0 if something on the way cannot be read. */
+static __always_inline int follow(struct pt_regs *ctx, const struct np_read *read, __u64 *value)
+{
+	__u64 at = start_of(ctx, read);
+	for (__u32 i = 0; i < NP_READ_STEPS; i++) {
+		if (i >= read->steps)
+			break;
+		const __u8 size = i + 1 == read->steps ? read->last_size : 8;
+		if (!read_bytes(&at, size, at + (__s64)read->offsets[i])) {
+			__sync_fetch_and_add(&np_unreadable, 1);
+			return 0;
+		}
+	}
+	*value = at + read->add;
+	return 1;
+}
+
+/* Where the characters are, and how many may be taken; 0 if nowhere. */
+static __always_inline __u64 characters(struct pt_regs *ctx, const struct np_read *read, __u64 *length)
+{
+	__u64 at = 0, data = 0;
+	*length = NP_NAME_BYTES;
+	if (read->from == NP_READ_NOTHING || !follow(ctx, read, &at))
+		return 0;
+	if (read->as != NP_AS_STD_STRING)
+		return at;
+	if (!read_bytes(&data, 8, at) || !read_bytes(length, 8, at + 8)) {
+		__sync_fetch_and_add(&np_unreadable, 1);
+		return 0;
+	}
+	return data;
+}
+
+/* The end of a name differs where its beginning may not. */
+static __always_inline __u64 stamp_of(__u64 data, __u64 length)
+{
+	__u64 word = 0;
+	if (length < 8 || length >= NP_NAME_BYTES)
+		bpf_probe_read_user(&word, 8, (void *)data);
+	else
+		bpf_probe_read_user(&word, 8, (void *)(data + length - 8));
+	return word ^ length << 56 ^ (data << 8);
+}
+
+static __always_inline void copy_name(struct np_runtime_names *names, __u64 data, __u64 length)
+{
+	names->name[0] = 0;
+	if (!data || bpf_probe_read_user_str(names->name, sizeof(names->name), (void *)data) < 0)
+		names->name[0] = 0;
+	names->name[length < NP_NAME_BYTES - 1 ? length : NP_NAME_BYTES - 1] = 0;
+}
+
+static __always_inline void copy_kind(struct np_runtime_names *names, __u64 data, __u64 length)
+{
+	names->kind[0] = 0;
+	if (!data || bpf_probe_read_user_str(names->kind, sizeof(names->kind), (void *)data) < 0)
+		names->kind[0] = 0;
+	names->kind[length < NP_KIND_BYTES - 1 ? length : NP_KIND_BYTES - 1] = 0;
+}
+
+static __always_inline void fill(struct pt_regs *ctx, struct np_runtime_event *event, __u64 cookie, __u16 what)
+{
+	const __u64 thread = np_thread_numbers();
+	event->pid = thread >> 32;
+	event->tid = (__u32)thread;
+	event->function = NP_COOKIE_FUNCTION(cookie);
+	event->place = NP_COOKIE_PLACE(cookie);
+	event->what = what;
+	event->identity = 0;
+	event->value = 0;
+	event->stack = PT_REGS_SP(ctx);
+}
+
+/* Tells the names of an identity that is new, or has others now. */
+static __always_inline void tell_names(struct pt_regs *ctx, const struct np_place *place, __u64 cookie, __u64 identity)
+{
+	__u64 length = 0, kind_length = 0;
+	const __u64 data = characters(ctx, &place->name, &length);
+	if (!data)
+		return;
+	const struct np_identity key = {identity, bpf_get_current_pid_tgid() >> 32, NP_COOKIE_PLACE(cookie)};
+	const __u64 stamp = stamp_of(data, length);
+	const __u64 *told = bpf_map_lookup_elem(&np_named, &key);
+	if (told && *told == stamp)
+		return;
+	struct np_runtime_names *names = bpf_ringbuf_reserve(&np_events, sizeof(*names), 0);
+	if (!names) {
+		__sync_fetch_and_add(&np_dropped, 1);
+		return;
+	}
+	fill(ctx, &names->event, cookie, NP_RUNTIME_NAMES);
+	names->event.identity = identity;
+	names->event.time_ns = bpf_ktime_get_ns();
+	copy_name(names, data, length);
+	copy_kind(names, characters(ctx, &place->kind, &kind_length), kind_length);
+	bpf_ringbuf_submit(names, BPF_RB_NO_WAKEUP);
+	bpf_map_update_elem(&np_named, &key, &stamp, BPF_ANY);
+}
+
+/* Where the function that is entered returns to; 0 if that cannot be read. */
+static __always_inline __u64 return_address(struct pt_regs *ctx, __u64 cookie)
+{
+	__u64 address = 0;
+#if defined(__TARGET_ARCH_x86)
+	read_bytes(&address, 8, PT_REGS_SP(ctx) + NP_COOKIE_PUSHED_BYTES(cookie));
+#else
+	(void)cookie;
+	address = PT_REGS_RET(ctx);
+#endif
+	return address;
+}
+
+static __always_inline int is_wanted(void)
+{
+	if (np_is_recorded(0)) {
+		__sync_fetch_and_add(&np_hits, 1);
+		return 1;
+	}
+	__sync_fetch_and_add(&np_hits_of_others, 1);
+	return 0;
+}
+
+/* Functions that have been met; the first call of one wakes the recorder up, which then learns its caller. */
+#define NP_MET (1 << 16)
+__u8 np_met[NP_MET];
+
+static __always_inline __u64 wake_up(__u64 cookie)
+{
+	__u8 *met = &np_met[NP_COOKIE_FUNCTION(cookie) & (NP_MET - 1)];
+	if (*met)
+		return BPF_RB_NO_WAKEUP;
+	*met = 1;
+	return BPF_RB_FORCE_WAKEUP;
+}
+
+SEC("uprobe")
+int np_runtime_entry(struct pt_regs *ctx)
+{
+	const __u64 cookie = bpf_get_attach_cookie(ctx);
+	const __u32 number = NP_COOKIE_PLACE(cookie);
+	const struct np_place *place = bpf_map_lookup_elem(&np_places, &number);
+	if (!place || !is_wanted())
+		return 0;
+	__u64 identity = 0, value = 0;
+	if (place->identity.from != NP_READ_NOTHING)
+		follow(ctx, &place->identity, &identity);
+	if (place->value.from == NP_READ_CONSTANT)
+		value = place->value.add;
+	else if (place->value.from != NP_READ_NOTHING)
+		follow(ctx, &place->value, &value);
+	tell_names(ctx, place, cookie, identity);
+	struct np_runtime_event *event = bpf_ringbuf_reserve(&np_events, sizeof(*event), 0);
+	if (!event) {
+		__sync_fetch_and_add(&np_dropped, 1);
+		return 0;
+	}
+	fill(ctx, event, cookie, NP_RUNTIME_HIT);
+	event->identity = identity;
+	event->value = NP_COOKIE_IS_SPAN(cookie) ? return_address(ctx, cookie) : value;
+	event->time_ns = bpf_ktime_get_ns(); /* last: what it took to get here is before the layer, not in it */
+	bpf_ringbuf_submit(event, wake_up(cookie));
+	return 0;
+}
+
+/* Behind a call; of others that come by here nothing is open at this place of the stack. */
+SEC("uprobe")
+int np_runtime_return(struct pt_regs *ctx)
+{
+	const __u64 time_ns = bpf_ktime_get_ns(), cookie = bpf_get_attach_cookie(ctx);
+	if (!is_wanted())
+		return 0;
+	struct np_runtime_event *event = bpf_ringbuf_reserve(&np_events, sizeof(*event), 0);
+	if (!event) {
+		__sync_fetch_and_add(&np_dropped, 1);
+		return 0;
+	}
+	fill(ctx, event, 0, NP_RUNTIME_RETURN);
+	event->function = (__u32)cookie;
+	event->time_ns = time_ns;
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	return 0;
+}

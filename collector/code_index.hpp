@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finds the places in an ELF file of a runtime that a description names: functions by symbol, or, in stripped C++, by
+// class and virtual slot.
+//
+// The file is hostile input (collector/object_file.hpp) and stays open as long as the index. An index belongs to one
+// thread: it looks for classes when it is first asked for one.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "recording/result.hpp"
+
+namespace neuroperf::collector {
+
+struct CodePlace {
+	uint64_t offset = 0; // in the file, where a probe goes
+	uint64_t size = 0;   // of the function in bytes, 0 if unknown
+	std::string name;    // the symbol; of a virtual slot the class's RTTI name, as in "N11onnxruntime4GeluE"
+};
+
+class CodeIndex {
+public:
+	// Reads symbol tables. Fails if the file cannot be read or is no 64-bit ELF file of x86-64 or arm64.
+	static Result<CodeIndex> read(int file);
+	CodeIndex(CodeIndex &&) noexcept;
+	CodeIndex &operator=(CodeIndex &&) noexcept;
+	~CodeIndex();
+
+	uint16_t machine() const;            // EM_*
+	const std::string &build_id() const; // hex, empty without
+
+	// Functions of this file whose symbol, without version, matches `pattern`: '*' stands for any characters.
+	// exported: .dynsym; any: .symtab too. One place an offset, ordered by it; of aliases one with a size.
+	std::vector<CodePlace> exported(std::string_view pattern) const;
+	std::vector<CodePlace> any(std::string_view pattern) const;
+	// An object by its symbol; its offset is its address (st_value).
+	std::optional<CodePlace> data(std::string_view name) const;
+
+	// Classes by RTTI name, without the '*' that stands in front of some. Also bases that are in other files.
+	bool has_class(std::string_view rtti_name) const;
+	// Functions in virtual slot `slot` (0 follows the typeinfo pointer) of `base` and of all classes that derive
+	// from it without virtual inheritance, through classes of this file. Where `base` is not the first base, the
+	// slot is that of its part: a thunk. Pure virtual, empty and imported ones are left out. One place an offset,
+	// ordered by it; its name is the first of its classes' by name.
+	std::vector<CodePlace> virtual_slot(std::string_view base, unsigned slot) const;
+	// Why classes may be missing, a sentence; empty if all were looked for.
+	const std::string &class_problem() const;
+
+	// Up to `size` bytes of code at this offset in the file; fewer at the end of the segment.
+	std::string code(uint64_t offset, std::size_t size) const;
+
+private:
+	struct Content;
+	explicit CodeIndex(std::unique_ptr<Content> content);
+
+	std::unique_ptr<Content> content_;
+};
+
+} // namespace neuroperf::collector

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Holds a thread that has just mapped a runtime, until its probes are there.
+//
+// By ptrace, which neither the thread nor its parent sees, other than a stop signal. A thread is held while this object
+// lives; it goes on too when the recorder dies. A system call that it may be in starts again, but for the few that end
+// with EINTR after any stop (signal(7)): a thread that loads a library is in none of them.
+#pragma once
+
+#include <sys/types.h>
+
+namespace neuroperf::collector {
+
+class HeldThread {
+public:
+	// Waits for the thread to stop, for some milliseconds at most. A thread that cannot be held (it is traced
+	// already, has ended, may not be traced by us) goes on: see held().
+	explicit HeldThread(pid_t tid);
+	~HeldThread();
+	HeldThread(const HeldThread &) = delete;
+	HeldThread &operator=(const HeldThread &) = delete;
+
+	bool held() const { return held_; }
+
+private:
+	pid_t tid_;
+	bool seized_ = false, held_ = false;
+	int signal_ = 0; // that came meanwhile, and is its own
+};
+
+} // namespace neuroperf::collector

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "collector/map_notices.hpp"
+
+#include <fmt/format.h>
+#include <linux/perf_event.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "collector/perf_ring.hpp"
+#include "recording/bytes.hpp"
+#include "recording/perf_layout.hpp"
+
+namespace neuroperf::collector {
+namespace {
+
+constexpr std::size_t kDataPages = 8;
+// In a MMAP2 record (perf_event.h).
+constexpr std::size_t kPid = 8, kTid = 12, kProtection = 64, kPath = 72;
+
+std::size_t page_size()
+{
+	return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+perf_event_attr attr_of(bool inherit)
+{
+	perf_event_attr attr{};
+	attr.size = sizeof attr;
+	attr.type = PERF_TYPE_SOFTWARE;
+	attr.config = PERF_COUNT_SW_DUMMY;
+	attr.exclude_kernel = attr.exclude_hv = 1;
+	attr.mmap = attr.mmap2 = 1; // of executable memory
+	attr.inherit = inherit ? 1 : 0;
+	attr.watermark = 1;
+	attr.wakeup_watermark = 1;
+	return attr;
+}
+
+} // namespace
+
+std::vector<MapNotice> map_notices(const std::string &records)
+{
+	std::vector<MapNotice> notices;
+	perf_event_header header;
+	for (std::size_t at = 0; records.size() - at >= sizeof header; at += header.size) {
+		const char *const record = records.data() + at;
+		std::memcpy(&header, record, sizeof header);
+		if (header.size < sizeof header || header.size > records.size() - at)
+			break;
+		if (header.type == PERF_RECORD_MMAP2 && header.size > kPath &&
+		    recording::load<uint32_t>(record + kProtection) & PROT_EXEC)
+			notices.push_back({recording::load<int>(record + kPid),
+					   recording::load<int>(record + kTid),
+					   {record + kPath, ::strnlen(record + kPath, header.size - kPath)}});
+	}
+	return notices;
+}
+
+Result<MapNotices> MapNotices::open(pid_t program, const std::vector<unsigned> &cpus)
+{
+	MapNotices notices;
+	const std::size_t size = (1 + kDataPages) * page_size();
+	perf_event_attr attr = attr_of(program != -1);
+	for (const unsigned cpu : cpus) {
+		Ring ring;
+		ring.event = UniqueFd(static_cast<int>(::syscall(SYS_perf_event_open, &attr, program,
+								 static_cast<int>(cpu), -1, PERF_FLAG_FD_CLOEXEC)));
+		void *const memory = ring.event.valid() ? ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+								 ring.event.get(), 0)
+							: MAP_FAILED;
+		if (memory == MAP_FAILED)
+			return Error{ErrorCode::privilege,
+				     fmt::format("cannot be told of mappings at once: {}", std::strerror(errno)), errno,
+				     ""};
+		ring.memory = memory;
+		notices.rings_.push_back(std::move(ring));
+	}
+	return notices;
+}
+
+MapNotices::MapNotices(MapNotices &&other) noexcept = default;
+
+MapNotices::~MapNotices()
+{
+	for (const Ring &ring : rings_)
+		if (ring.memory)
+			::munmap(ring.memory, (1 + kDataPages) * page_size());
+}
+
+std::vector<MapNotice> MapNotices::take()
+{
+	records_.clear();
+	PerfRecordCounts counts;
+	for (const Ring &ring : rings_) {
+		auto *const data = static_cast<char *>(ring.memory) + page_size();
+		PerfRing(ring.memory, data, kDataPages * page_size()).drain(&records_, &counts);
+	}
+	lost_ += counts.lost;
+	return map_notices(records_);
+}
+
+std::vector<int> MapNotices::descriptors() const
+{
+	std::vector<int> found;
+	for (const Ring &ring : rings_)
+		found.push_back(ring.event.get());
+	return found;
+}
+
+} // namespace neuroperf::collector

@@ -1,0 +1,471 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "collector/runtime_probes.hpp"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+#include <runtime_events.skel.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <set>
+#include <span>
+#include <utility>
+
+#include "collector/bpf_support.hpp"
+#include "collector/clock.hpp"
+#include "collector/file_mappings.hpp"
+#include "collector/held_thread.hpp"
+#include "collector/launch.hpp"
+#include "collector/libbpf_messages.hpp"
+#include "collector/map_notices.hpp"
+#include "collector/open_file_limit.hpp"
+#include "collector/runtime_match.hpp"
+#include "collector/uprobe_trial.hpp"
+#include "recording/unique_fd.hpp"
+
+namespace neuroperf::collector {
+namespace {
+
+constexpr std::size_t kSmallestRing = 64u << 10, kLargestRing = 1u << 30;
+constexpr std::size_t kRecordHeader = 8; // of a ring buffer's record
+constexpr std::size_t kCodeBehindCall = 256;
+
+struct CloseProgram {
+	void operator()(runtime_events_bpf *program) const { runtime_events_bpf__destroy(program); }
+};
+struct FreeRing {
+	void operator()(ring_buffer *ring) const { ring_buffer__free(ring); }
+};
+
+Error failure(std::string_view doing, int code)
+{
+	return bpf_error(doing, "runtimes", code, "record with --runtime none");
+}
+
+} // namespace
+
+struct RuntimeProbes::Impl {
+	Impl(const Plan &of, std::size_t wanted_bytes)
+		: plan(of), ring_bytes(std::bit_ceil(std::clamp(wanted_bytes, kSmallestRing, kLargestRing))),
+		  spans(kFirstId)
+	{
+	}
+
+	Status load();
+	Status load_for(UprobeKind kind);
+	Status follow();
+	bool is_ready();
+	void look_at(int pid);
+	void look_at_mapper(const MapNotice &notice);
+	void look_at_file(int pid, const FileMapping &mapping);
+	void attach(const RuntimeMatch &match, int file, RuntimeFile *told);
+	void attach_to(const bpf_program *to, int file, std::span<const UprobeSpot> spots, std::size_t *attached);
+	void attach_to_callers();
+	struct SpotsOfFile {
+		UniqueFd file;
+		std::vector<UprobeSpot> spots;
+	};
+	void find_behind_call(int pid, const FileMapping &mapping, uint64_t offset, SpotsOfFile *to);
+	std::size_t number_places(const RuntimeDescription &runtime);
+	void update_counts();
+	static int take(void *context, void *data, std::size_t size);
+
+	const Plan &plan; // spans point to its descriptions
+	std::unique_ptr<runtime_events_bpf, CloseProgram> program;
+	std::unique_ptr<ring_buffer, FreeRing> ring;
+	std::vector<BpfLink> links;
+	std::size_t ring_bytes;
+	std::optional<Error> error;
+	bool enabled = false;
+	UprobeKind kind = UprobeKind::perf;
+	bool wide_nops_are_calls = false;
+	std::optional<MapNotices> notices;
+	UniqueFd wakeups{::epoll_create1(EPOLL_CLOEXEC)}; // readable when the BPF program asks to be drained
+	std::vector<Uprobe> probes;
+	std::set<FileKey> seen;
+	std::set<std::pair<FileKey, uint64_t>> behind_calls; // offsets that have been looked at
+	std::map<const RuntimeDescription *, std::size_t> first_place;
+	std::vector<RuntimeFile> files;
+	RuntimeSpans spans;
+	std::string caller_problem; // of the last one
+	RuntimeProbesCounts counts;
+	OwnEventEncoder *encoder = nullptr; // while draining
+	uint64_t room = 0, taken_bytes = 0;
+};
+
+// Loaded, now or before.
+bool RuntimeProbes::Impl::is_ready()
+{
+	if (ring || error)
+		return !error;
+	Status done = load();
+	if (done.ok())
+		done = follow();
+	if (!done.ok()) {
+		error = done.error();
+		ring.reset();
+		program.reset();
+		return false;
+	}
+	__atomic_store_n(&program->bss->np_enabled, enabled ? 1 : 0, __ATOMIC_RELEASE);
+	return true;
+}
+
+Status RuntimeProbes::Impl::load()
+{
+	keep_libbpf_messages();
+	for (const UprobeKind tried : {UprobeKind::multi, UprobeKind::perf}) {
+		Status loaded = load_for(tried);
+		if (!loaded.ok() && (tried == UprobeKind::perf || loaded.error().code == ErrorCode::privilege))
+			return loaded;
+		kind = tried;
+		if (loaded.ok() && try_uprobe(tried, program->progs.np_runtime_entry, &wide_nops_are_calls))
+			break;
+	}
+	ring.reset(ring_buffer__new(bpf_map__fd(program->maps.np_events), take, this, nullptr));
+	if (!ring)
+		return failure("map the ring of", errno);
+	epoll_event edge{};
+	edge.events = EPOLLIN | EPOLLET; // when it says so, not whenever there is something
+	::epoll_ctl(wakeups.get(), EPOLL_CTL_ADD, bpf_map__fd(program->maps.np_events), &edge); // else a round later
+	return Done{};
+}
+
+Status RuntimeProbes::Impl::load_for(UprobeKind for_kind)
+{
+	take_libbpf_message();
+	program.reset(runtime_events_bpf__open());
+	if (!program)
+		return failure("open", errno);
+	const PidNamespace pids = own_pid_namespace();
+	program->rodata->np_namespace_device = pids.device;
+	program->rodata->np_namespace_inode = pids.inode;
+	program->rodata->np_record_all = plan.target.kind == Target::Kind::machine;
+	prepare_for(for_kind, program->progs.np_runtime_entry);
+	prepare_for(for_kind, program->progs.np_runtime_return);
+	int code = bpf_map__set_max_entries(program->maps.np_events, static_cast<uint32_t>(ring_bytes));
+	if (code == 0)
+		code = runtime_events_bpf__load(program.get());
+	if (code != 0)
+		return failure("load", -code);
+	return Done{};
+}
+
+// Those that run are marked, and from here on their children.
+Status RuntimeProbes::Impl::follow()
+{
+	if (plan.target.kind == Target::Kind::machine)
+		return Done{};
+	if (!attach_all({program->progs.np_on_fork, program->progs.np_on_exec}, &links))
+		return failure("attach", errno);
+	Target running = plan.target;
+	const std::vector<int> named =
+		plan.target.kind == Target::Kind::program ? std::vector<int>{::getpid()} : plan.target.processes;
+	for (const int process : named)
+		for (const ChildProcess &child : descendants(process))
+			running.processes.push_back(child.pid);
+	return add_target(bpf_map__fd(program->maps.np_tree), running);
+}
+
+void RuntimeProbes::Impl::look_at(int pid)
+{
+	const auto mappings = read_file_mappings(pid);
+	if (!mappings.ok())
+		return; // it has ended
+	for (const FileMapping &mapping : *mappings)
+		if (mapping.executable && seen.insert(mapping.file).second)
+			look_at_file(pid, mapping);
+}
+
+// Only files that may be a runtime are worth holding anybody.
+void RuntimeProbes::Impl::look_at_mapper(const MapNotice &notice)
+{
+	if (std::none_of(plan.runtimes.begin(), plan.runtimes.end(),
+			 [&](const RuntimeDescription &runtime) { return may_be(runtime, notice.path); }))
+		return;
+	const uint64_t begin = monotonic_now_ns();
+	const HeldThread thread(notice.tid);
+	spans.sees_start_of(static_cast<uint32_t>(notice.pid));
+	look_at(notice.pid);
+	(thread.held() ? counts.held : counts.not_held)++;
+	counts.longest_hold_ns = std::max(counts.longest_hold_ns, monotonic_now_ns() - begin);
+}
+
+void RuntimeProbes::Impl::look_at_file(int pid, const FileMapping &mapping)
+{
+	for (const RuntimeDescription &runtime : plan.runtimes) {
+		if (!may_be(runtime, mapping.path))
+			continue;
+		const uint64_t begin = monotonic_now_ns();
+		const auto file = open_mapped_file(pid, mapping);
+		const auto index = file.ok() ? CodeIndex::read(file->get()) : Result<CodeIndex>(file.error());
+		counts.files_looked_at++;
+		if (!index.ok()) {
+			counts.files_unreadable++;
+			return;
+		}
+		if (!is_runtime(runtime, *index))
+			continue;
+		if (!is_ready())
+			return;
+		const RuntimeMatch match = match_runtime(runtime, *index, wide_nops_are_calls);
+		RuntimeFile told;
+		told.path = mapping.path;
+		attach(match, file->get(), &told);
+		told.attach_ns = monotonic_now_ns() - begin;
+		files.push_back(std::move(told));
+		return;
+	}
+}
+
+// Numbers of a description's places follow each other.
+std::size_t RuntimeProbes::Impl::number_places(const RuntimeDescription &runtime)
+{
+	const auto [known, is_new] = first_place.try_emplace(&runtime, spans.places().size());
+	if (!is_new || known->second + runtime.places.size() > NP_MOST_PLACES)
+		return known->second;
+	for (const RuntimePlace &place : runtime.places) {
+		const uint32_t number = spans.add_place({&runtime, &place});
+		bpf_map_update_elem(bpf_map__fd(program->maps.np_places), &number, &place.reads, BPF_ANY);
+	}
+	return known->second;
+}
+
+void RuntimeProbes::Impl::attach(const RuntimeMatch &match, int file, RuntimeFile *told)
+{
+	told->runtime = match.runtime->name;
+	told->title = match.runtime->title;
+	told->places = match.runtime->places.size();
+	told->places_found = told->places - match.missing.size();
+	for (const std::size_t place : match.missing)
+		told->places_missing.push_back(match.runtime->places[place].name);
+	told->functions = match.functions_found();
+	told->stepped = match.with_cost(ProbeCost::stepped);
+	told->refused = match.refused;
+	told->first_place = number_places(*match.runtime);
+	std::vector<UprobeSpot> entries;
+	for (const FoundFunction &found : match.functions) {
+		const uint64_t place = told->first_place + found.place;
+		const uint64_t function = spans.add_function({found.name, found.pushed_bytes});
+		if (function >= NP_MOST_FUNCTIONS)
+			break;
+		entries.push_back({found.entry_offset, NP_COOKIE(place, function, found.pushed_bytes,
+								 match.runtime->places[found.place].is_span())});
+	}
+	attach_to(program->progs.np_runtime_entry, file, entries, &told->functions_attached);
+}
+
+void RuntimeProbes::Impl::attach_to(const bpf_program *to, int file, std::span<const UprobeSpot> spots,
+				    std::size_t *attached)
+{
+	std::vector<Uprobe> some = Uprobe::attach_all(kind, to, file, spots, attached);
+	std::move(some.begin(), some.end(), std::back_inserter(probes));
+}
+
+// A caller is met with its first call, whose end is not seen. The kernel takes as long for one probe as for many.
+void RuntimeProbes::Impl::attach_to_callers()
+{
+	std::map<uint32_t, std::vector<FileMapping>> mappings;
+	std::map<FileKey, SpotsOfFile> found;
+	for (const RuntimeCaller &caller : spans.take_callers()) {
+		if (!mappings.contains(caller.pid)) {
+			auto read = read_file_mappings(static_cast<int>(caller.pid));
+			mappings[caller.pid] = read.ok() ? std::move(*read) : std::vector<FileMapping>{};
+		}
+		for (const FileMapping &mapping : mappings[caller.pid]) // none: it has ended
+			if (mapping.executable && caller.address >= mapping.start && caller.address < mapping.end)
+				find_behind_call(static_cast<int>(caller.pid), mapping,
+						 caller.address - mapping.start + mapping.offset, &found[mapping.file]);
+	}
+	for (const auto &[file, of_file] : found) {
+		std::size_t attached = 0;
+		attach_to(program->progs.np_runtime_return, of_file.file.get(), of_file.spots, &attached);
+		counts.callers_probed += attached;
+		if (attached < of_file.spots.size())
+			caller_problem = std::strerror(errno);
+	}
+}
+
+void RuntimeProbes::Impl::find_behind_call(int pid, const FileMapping &mapping, uint64_t offset, SpotsOfFile *to)
+{
+	if (behind_calls.contains({mapping.file, offset})) {
+		counts.callers++; // of another process
+		counts.callers_probed++;
+		return;
+	}
+	auto file = open_mapped_file(pid, mapping);
+	if (!file.ok())
+		return; // it has ended since
+	behind_calls.emplace(mapping.file, offset);
+	counts.callers++;
+	uint8_t code[kCodeBehindCall];
+	const ssize_t size = ::pread(file->get(), code, sizeof code, static_cast<off_t>(offset));
+	if (size <= 0)
+		return;
+	const auto point = place_behind_call({code, static_cast<std::size_t>(size)}, wide_nops_are_calls);
+	if (!point.ok() || point->pushed_bytes == kPushedUnknown) {
+		caller_problem = fmt::format("{} at {:#x}: {}", mapping.path, offset,
+					     point.ok() ? "the stack pointer moves" : point.error().what);
+		return;
+	}
+	to->file = std::move(*file);
+	to->spots.push_back({offset + point->offset, spans.add_return(point->pushed_bytes)});
+	counts.callers_stepped += point->cost == ProbeCost::stepped ? 1 : 0;
+}
+
+int RuntimeProbes::Impl::take(void *context, void *data, std::size_t size)
+{
+	auto *self = static_cast<Impl *>(context);
+	const auto emit = [self](const np_slot &slot, uint32_t pid, uint32_t tid) {
+		self->encoder->encode(slot, pid, tid, slot.stamp);
+	};
+	np_runtime_event event;
+	self->taken_bytes += size + kRecordHeader;
+	if (size < sizeof event) {
+		self->counts.bad_records++;
+	} else {
+		std::memcpy(&event, data, sizeof event);
+		if (event.what != NP_RUNTIME_NAMES) {
+			self->counts.events++;
+			self->spans.take(event, emit);
+		} else if (size >= sizeof(np_runtime_names)) {
+			np_runtime_names names;
+			std::memcpy(&names, data, sizeof names);
+			self->spans.take_names(names);
+		}
+	}
+	return self->room-- > 0 ? 0 : -ECANCELED; // fast programs must not keep the recorder here for ever
+}
+
+void RuntimeProbes::Impl::update_counts()
+{
+	const auto *bss = program->bss;
+	counts.hits = __atomic_load_n(&bss->np_hits, __ATOMIC_RELAXED);
+	counts.hits_of_others = __atomic_load_n(&bss->np_hits_of_others, __ATOMIC_RELAXED);
+	counts.dropped = __atomic_load_n(&bss->np_dropped, __ATOMIC_RELAXED);
+	counts.unreadable = __atomic_load_n(&bss->np_unreadable, __ATOMIC_RELAXED);
+	counts.recursion_misses = recursion_misses(bpf_program__fd(program->progs.np_runtime_entry)) +
+				  recursion_misses(bpf_program__fd(program->progs.np_runtime_return));
+	counts.spans = spans.counts();
+}
+
+RuntimeProbes::RuntimeProbes(const Plan &plan, std::size_t ring_bytes) : impl_(std::make_unique<Impl>(plan, ring_bytes))
+{
+}
+RuntimeProbes::RuntimeProbes(RuntimeProbes &&other) noexcept = default;
+RuntimeProbes::~RuntimeProbes()
+{
+	if (impl_)
+		detach();
+}
+
+void RuntimeProbes::enable()
+{
+	impl_->enabled = true;
+	if (impl_->program)
+		__atomic_store_n(&impl_->program->bss->np_enabled, 1, __ATOMIC_RELEASE);
+}
+
+void RuntimeProbes::disable()
+{
+	impl_->enabled = false;
+	if (impl_->program)
+		__atomic_store_n(&impl_->program->bss->np_enabled, 0, __ATOMIC_RELEASE);
+}
+
+// Without them, mappings are noticed a round later.
+void RuntimeProbes::open_notices(pid_t program)
+{
+	auto opened = MapNotices::open(program, impl_->plan.events.front().cpus);
+	if (opened.ok())
+		impl_->notices.emplace(std::move(*opened));
+}
+
+std::vector<int> RuntimeProbes::descriptors() const
+{
+	std::vector<int> found = impl_->notices ? impl_->notices->descriptors() : std::vector<int>{};
+	found.push_back(impl_->wakeups.get());
+	return found;
+}
+
+void RuntimeProbes::follow_up()
+{
+	if (impl_->notices)
+		for (const MapNotice &notice : impl_->notices->take())
+			impl_->look_at_mapper(notice);
+}
+
+void RuntimeProbes::look_at(int pid)
+{
+	impl_->look_at(pid);
+}
+
+void RuntimeProbes::look_at_mappers(const std::string &records)
+{
+	if (!impl_->notices)
+		for (const MapNotice &notice : map_notices(records))
+			impl_->look_at_mapper(notice);
+}
+
+double RuntimeProbes::drain(OwnEventEncoder *encoder)
+{
+	if (!impl_->ring)
+		return 0;
+	epoll_event asked;
+	::epoll_wait(impl_->wakeups.get(), &asked, 1, 0); // it is drained, whether it asked or not
+	impl_->encoder = encoder;
+	impl_->taken_bytes = 0;
+	impl_->room = impl_->ring_bytes / (sizeof(np_runtime_event) + kRecordHeader);
+	ring_buffer__consume(impl_->ring.get());
+	impl_->encoder = nullptr;
+	impl_->attach_to_callers();
+	encoder->flush();
+	impl_->update_counts();
+	return std::min(1.0, static_cast<double>(impl_->taken_bytes) / static_cast<double>(impl_->ring_bytes));
+}
+
+std::vector<Definition> RuntimeProbes::take_definitions()
+{
+	return impl_->spans.take_definitions();
+}
+
+void RuntimeProbes::detach()
+{
+	let_go(std::exchange(impl_->probes, {}));
+}
+
+const std::vector<RuntimeFile> &RuntimeProbes::files() const
+{
+	return impl_->files;
+}
+
+uint64_t RuntimeProbes::hits_in(const RuntimeFile &file) const
+{
+	uint64_t hits = 0;
+	for (std::size_t i = 0; i < file.places; i++)
+		hits += impl_->spans.hits_by_place()[file.first_place + i];
+	return hits;
+}
+
+const RuntimeProbesCounts &RuntimeProbes::counts() const
+{
+	return impl_->counts;
+}
+
+const std::string &RuntimeProbes::caller_problem() const
+{
+	return impl_->caller_problem;
+}
+
+const std::optional<Error> &RuntimeProbes::error() const
+{
+	return impl_->error;
+}
+
+} // namespace neuroperf::collector

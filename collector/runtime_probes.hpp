@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Layers, operators and spikes of runtimes that nobody rebuilt: finds them among the files that recorded processes map,
+// attaches to the places that their descriptions name, and makes events of layers of what is hit.
+//
+// Probes are on files, so that children and ranks are met from their first call on; a BPF program leaves those that are
+// not recorded at once (bpf/runtime_events.bpf.c). Needs root, or CAP_BPF and CAP_PERFMON.
+//
+// One thread. At the start and whenever processes have mapped something: look_at. In each round: drain, then
+// take_definitions. At the end: detach, then drain once more.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "collector/own_event_encoder.hpp"
+#include "collector/plan.hpp"
+#include "collector/runtime_spans.hpp"
+#include "collector/uprobe_disposal.hpp"
+#include "recording/result.hpp"
+
+namespace neuroperf::collector {
+
+// One file in which a runtime was recognised.
+struct RuntimeFile {
+	std::string runtime, title;               // of the description
+	std::string path;                         // as the first process has it
+	std::size_t places = 0, places_found = 0; // of the description
+	std::vector<std::string> places_missing;
+	std::size_t functions = 0, functions_attached = 0; // in which places were found
+	std::size_t stepped = 0; // of them at an instruction that the kernel single-steps: dear
+	std::vector<std::string> refused;
+	uint64_t attach_ns = 0;      // how long finding and attaching took
+	std::size_t first_place = 0; // its places in hits()
+};
+
+struct RuntimeProbesCounts {
+	uint64_t events = 0;
+	uint64_t hits = 0;           // of recorded processes, entries and returns
+	uint64_t hits_of_others = 0; // which map the same file
+	uint64_t dropped = 0;        // the ring was full
+	uint64_t unreadable = 0;     // memory that a description names was not there
+	uint64_t recursion_misses = 0;
+	uint64_t bad_records = 0;
+	uint64_t files_looked_at = 0, files_unreadable = 0;
+	uint64_t callers = 0, callers_probed = 0, callers_stepped = 0; // where calls end
+	uint64_t held = 0, not_held = 0; // threads that mapped a runtime, until its probes were there
+	uint64_t longest_hold_ns = 0;
+	RuntimeSpansCounts spans;
+
+	uint64_t lost() const { return dropped + recursion_misses; }
+};
+
+class RuntimeProbes {
+public:
+	static constexpr uint32_t kFirstId = 49153; // behind those of attached programs
+
+	// The BPF programs are loaded when the first runtime is found: most recordings need none. `plan` must stay.
+	RuntimeProbes(const Plan &plan, std::size_t ring_bytes);
+	~RuntimeProbes();
+	RuntimeProbes(RuntimeProbes &&other) noexcept;
+	RuntimeProbes &operator=(RuntimeProbes &&) = delete;
+
+	void enable();
+	void disable();
+	// Has the kernel tell at once of what a launched program, stopped before exec, or (-1) any process maps.
+	void open_notices(pid_t program);
+	std::vector<int> descriptors() const; // to poll: readable when follow_up has something to do
+	// Attaches to runtimes that have just been mapped; the thread that did it is held meanwhile.
+	void follow_up();
+	// Attaches to what is new among the files that this process has mapped.
+	void look_at(int pid);
+	// The same, of whole records as the kernel wrote them; does nothing where notices come at once.
+	void look_at_mappers(const std::string &records);
+	// Returns how full the ring was, 0 to 1.
+	double drain(OwnEventEncoder *encoder);
+	std::vector<Definition> take_definitions();
+	void detach();
+
+	const std::vector<RuntimeFile> &files() const;
+	uint64_t hits_in(const RuntimeFile &file) const;
+	const RuntimeProbesCounts &counts() const;
+	// Why behind one of the callers there is no probe; empty if all have one.
+	const std::string &caller_problem() const;
+	// Why nothing could be attached to, if so.
+	const std::optional<Error> &error() const;
+
+private:
+	struct Impl;
+
+	std::unique_ptr<Impl> impl_;
+};
+
+} // namespace neuroperf::collector

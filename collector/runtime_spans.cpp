@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "collector/runtime_spans.hpp"
+
+#include <cxxabi.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "collector/own_event_encoder.hpp"
+
+namespace neuroperf::collector {
+namespace {
+
+constexpr uint32_t kLastId = 65536; // the analyzer takes larger ones for damage
+constexpr std::size_t kDeepest = 1024;
+constexpr std::size_t kMostIdentities = 200'000;
+constexpr std::size_t kMostThreads = 100'000;
+constexpr std::size_t kMostCallers = 20'000;
+
+// What a call leaves on the stack of its caller is gone when it has returned.
+#if defined(__x86_64__)
+constexpr uint64_t kReturnAddressBytes = 8;
+#else
+constexpr uint64_t kReturnAddressBytes = 0;
+#endif
+
+// "at::_ops::conv2d::call(...)": parts between "::" outside of brackets, without the arguments. `symbol` may be
+// mangled, or an RTTI name, which is a type.
+std::vector<std::string> parts_of(const std::string &symbol)
+{
+	int status = 0;
+	const std::unique_ptr<char, void (*)(void *)> demangled(
+		symbol.starts_with('N')    ? abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status)
+		: symbol.starts_with("_Z") ? abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status)
+					   : nullptr,
+		std::free);
+	const std::string_view text = demangled ? std::string_view(demangled.get()) : std::string_view(symbol);
+	std::vector<std::string> parts(1);
+	int depth = 0;
+	for (std::size_t i = 0; i < text.size(); i++) {
+		if (depth == 0 && text[i] == '(')
+			break;
+		if (depth == 0 && text.substr(i).starts_with("::")) {
+			parts.emplace_back();
+			i++;
+			continue;
+		}
+		depth += text[i] == '<' ? 1 : text[i] == '>' ? -1 : 0;
+		parts.back() += text[i];
+	}
+	return parts;
+}
+
+// {symbol} is the function's own name, {class} that of what it is in.
+void fill_in(const std::string &symbol, std::string *name)
+{
+	if (name->find('{') == name->npos)
+		return;
+	const std::vector<std::string> parts = parts_of(symbol);
+	const std::pair<std::string_view, std::string> known[] = {
+		{"{symbol}", parts.back()}, {"{class}", parts[parts.size() > 1 ? parts.size() - 2 : 0]}};
+	for (const auto &[word, text] : known)
+		if (const std::size_t at = name->find(word); at != name->npos)
+			name->replace(at, word.size(), text);
+}
+
+std::string text_of(const char *characters, std::size_t size)
+{
+	return {characters, ::strnlen(characters, size)};
+}
+
+np_slot slot_of(uint16_t type, uint64_t time_ns, uint32_t id, uint64_t value)
+{
+	return np_slot{time_ns, value, id, type, 0};
+}
+
+} // namespace
+
+uint16_t RuntimeSpans::add_place(const NumberedPlace &place)
+{
+	places_.push_back(place);
+	hits_.push_back(0);
+	return static_cast<uint16_t>(places_.size() - 1);
+}
+
+uint32_t RuntimeSpans::add_function(NumberedFunction function)
+{
+	functions_.push_back(std::move(function));
+	return static_cast<uint32_t>(functions_.size() - 1);
+}
+
+uint32_t RuntimeSpans::add_return(uint32_t pushed_bytes)
+{
+	returns_.push_back(pushed_bytes);
+	return static_cast<uint32_t>(returns_.size() - 1);
+}
+
+std::vector<RuntimeCaller> RuntimeSpans::take_callers()
+{
+	return std::exchange(fresh_callers_, {});
+}
+
+void RuntimeSpans::take(const np_runtime_event &event, const Emit &emit)
+{
+	const bool is_return = event.what == NP_RUNTIME_RETURN;
+	const bool known = is_return ? event.function < returns_.size()
+				     : event.place < places_.size() && event.function < functions_.size();
+	if (!known)
+		counts_.bad_records++;
+	else if (is_return)
+		leave(event, emit);
+	else
+		enter(event, emit);
+}
+
+void RuntimeSpans::enter(const np_runtime_event &event, const Emit &emit)
+{
+	const NumberedPlace &place = places_[event.place];
+	counts_.hits++;
+	hits_[event.place]++;
+	if (threads_.size() >= kMostThreads && !threads_.contains(event.tid))
+		threads_.clear(); // long gone, most of them
+	Thread &thread = threads_[event.tid];
+	thread.pid = event.pid;
+	const bool start_up = is_start_up(thread, place);
+	counts_.start_up += start_up ? 1 : 0;
+	const uint32_t id = id_of(event, place, start_up);
+	if (id == 0) {
+		counts_.without_number++;
+		return;
+	}
+	if (!place.place->is_span()) {
+		const uint16_t type = place.place->means == PlaceMeans::spikes ? NP_EVENT_SPIKES : NP_EVENT_SYNOPS;
+		emit(slot_of(type, event.time_ns, id, event.value), event.pid, event.tid);
+		return;
+	}
+	const uint64_t stack = event.stack + functions_[event.function].pushed_bytes + kReturnAddressBytes;
+	// What was at this depth or deeper has ended; but two places may be in one function, which is entered once.
+	const auto has_ended = [&](const Open &call) {
+		const bool same_call = call.returns_to == event.value && call.place != event.place;
+		return call.stack < stack || (call.stack == stack && !same_call);
+	};
+	while (!thread.open.empty() && has_ended(thread.open.back())) {
+		counts_.entries_without_return++;
+		emit(slot_of(kUnseenEnd, event.time_ns, thread.open.back().id, 0), event.pid, event.tid);
+		thread.open.pop_back();
+	}
+	if (thread.open.size() >= kDeepest) {
+		counts_.too_deep++;
+		return;
+	}
+	thread.open.push_back({stack, event.value, id, event.place});
+	const RuntimeCaller caller{event.pid, event.value};
+	if (event.value != 0 && callers_.size() < kMostCallers && callers_.insert(caller).second)
+		fresh_callers_.push_back(caller);
+	const bool inference = place.place->means == PlaceMeans::inference;
+	emit(slot_of(inference ? NP_EVENT_INFERENCE_BEGIN : NP_EVENT_LAYER_BEGIN, event.time_ns, id,
+		     inference ? hits_[event.place] : 0),
+	     event.pid, event.tid);
+}
+
+void RuntimeSpans::leave(const np_runtime_event &event, const Emit &emit)
+{
+	counts_.returns++;
+	const auto found = threads_.find(event.tid);
+	const uint64_t stack = event.stack + returns_[event.function];
+	bool ended = false;
+	while (found != threads_.end() && !found->second.open.empty() && found->second.open.back().stack <= stack) {
+		const Open call = found->second.open.back();
+		found->second.open.pop_back();
+		if (call.stack == stack) { // of two places in one function both
+			close(call, event.pid, event.tid, event.time_ns, emit);
+			ended = true;
+			continue;
+		}
+		counts_.entries_without_return++;
+		emit(slot_of(kUnseenEnd, event.time_ns, call.id, 0), event.pid, event.tid);
+	}
+	counts_.returns_without_entry += ended ? 0 : 1;
+}
+
+void RuntimeSpans::close(const Open &open, uint32_t pid, uint32_t tid, uint64_t time_ns, const Emit &emit)
+{
+	const bool inference = places_[open.place].place->means == PlaceMeans::inference;
+	emit(slot_of(inference ? NP_EVENT_INFERENCE_END : NP_EVENT_LAYER_END, time_ns, open.id, 0), pid, tid);
+}
+
+// Work of a runtime that knows inferences, outside of any: weights are packed, constants are folded.
+bool RuntimeSpans::is_start_up(const Thread &thread, const NumberedPlace &place) const
+{
+	if (place.place->means == PlaceMeans::inference || !place.runtime->has_inferences() ||
+	    !from_start_.contains(thread.pid))
+		return false;
+	return std::none_of(thread.open.begin(), thread.open.end(), [&](const Open &one) {
+		return places_[one.place].runtime == place.runtime &&
+		       places_[one.place].place->means == PlaceMeans::inference;
+	});
+}
+
+void RuntimeSpans::take_names(const np_runtime_names &names)
+{
+	if (names.event.place >= places_.size() || names_.size() >= kMostIdentities) {
+		counts_.bad_records++;
+		return;
+	}
+	Names &known = names_[{names.event.pid, names.event.place, names.event.identity}];
+	known = {text_of(names.name, sizeof names.name), text_of(names.kind, sizeof names.kind), 0, 0};
+}
+
+// What tells layers apart: the runtime's own object where the description reads one, else the function.
+RuntimeSpans::Names *RuntimeSpans::names_of(const np_runtime_event &event, const RuntimePlace &place)
+{
+	if (place.reads.name.from == NP_READ_NOTHING) {
+		const bool by_identity = place.reads.identity.from != NP_READ_NOTHING;
+		return names_.size() >= kMostIdentities ? nullptr
+		       : by_identity                    ? &names_[{event.pid, event.place, event.identity}]
+							: &names_[{0, event.place, event.function}];
+	}
+	const auto found = names_.find({event.pid, event.place, event.identity});
+	counts_.unnamed += found == names_.end() ? 1 : 0;
+	return found == names_.end() ? nullptr : &found->second;
+}
+
+uint32_t RuntimeSpans::id_of(const np_runtime_event &event, const NumberedPlace &place, bool start_up)
+{
+	const RuntimePlace &described = *place.place;
+	Names *const known = names_of(event, described);
+	uint32_t *const id = known ? (start_up ? &known->start_up_id : &known->id) : nullptr;
+	if (id && *id != 0)
+		return *id;
+	Definition definition;
+	definition.what = described.means == PlaceMeans::inference ? NP_DEFINES_INFERENCE : NP_DEFINES_LAYER;
+	definition.name = known && !known->name.empty() ? known->name : described.name;
+	fill_in(functions_[event.function].name, &definition.name);
+	if (start_up)
+		definition.name = "start-up: " + definition.name;
+	definition.kind = known && !known->kind.empty() ? known->kind : std::string(to_string(described.means));
+	definition.identity = {event.pid, event.tid, event.time_ns, 0, 0};
+	const uint32_t made = number(std::move(definition), event.identity);
+	if (id)
+		*id = made;
+	return made;
+}
+
+uint32_t RuntimeSpans::number(Definition definition, uint64_t identity)
+{
+	const std::string content =
+		fmt::format("{} {} ", definition.what, definition.name.size()) + definition.name + definition.kind;
+	std::vector<uint64_t> &identities = identities_[{content, definition.identity.pid}];
+	auto turn = std::find(identities.begin(), identities.end(), identity);
+	if (turn == identities.end()) {
+		identities.push_back(identity);
+		turn = identities.end() - 1;
+	}
+	const auto which = turn - identities.begin();
+	if (which > 0)
+		definition.name += fmt::format(" #{}", which + 1);
+	const auto [known, is_new] = ids_.try_emplace(fmt::format("{} {}", which, content), next_id_);
+	if (!is_new)
+		return known->second;
+	if (next_id_ > kLastId) {
+		ids_.erase(known);
+		return 0;
+	}
+	definition.id = next_id_++;
+	fresh_.push_back(std::move(definition));
+	return fresh_.back().id;
+}
+
+std::vector<Definition> RuntimeSpans::take_definitions()
+{
+	return std::exchange(fresh_, {});
+}
+
+} // namespace neuroperf::collector

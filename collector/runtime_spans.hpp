@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// From hits of probes in runtimes to events of layers and inferences: which return belongs to which entry, and what the
+// layer is called.
+//
+// Each thread has a stack of open calls. Ends are seen behind the call in the caller, which becomes known with its
+// first call; an end belongs to the call that had the same stack pointer. Calls that were deeper, or are followed by
+// another at their place, have ended unseen (the first of a caller, an exception, a lost event): they count, without a
+// duration. Names come from the runtime's memory, once for each identity and again when they change. Pure, no kernel.
+#pragma once
+
+#include <neuroperf/shared_memory.h>
+
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+#include <vector>
+
+#include "bpf/runtime_event.h"
+#include "collector/runtime_description.hpp"
+#include "collector/shared_rings.hpp"
+
+namespace neuroperf::collector {
+
+// One place of one description, as the BPF program numbers it.
+struct NumberedPlace {
+	const RuntimeDescription *runtime = nullptr;
+	const RuntimePlace *place = nullptr;
+};
+
+// One function in which a place was found.
+struct NumberedFunction {
+	std::string name;          // for people
+	uint32_t pushed_bytes = 0; // at the entry probe
+};
+
+// Where a call returns to: a probe goes there, or a little behind.
+struct RuntimeCaller {
+	uint32_t pid = 0;
+	uint64_t address = 0;
+	auto operator<=>(const RuntimeCaller &) const = default;
+};
+
+struct RuntimeSpansCounts {
+	uint64_t hits = 0, returns = 0;
+	uint64_t returns_without_entry = 0;  // of other calls at the same place, or the entry was lost
+	uint64_t entries_without_return = 0; // ended by what came next: their caller was not known yet, or an exception
+	uint64_t too_deep = 0;               // calls nested so deeply that they are not followed
+	uint64_t unnamed = 0;                // hits whose name could not be read
+	uint64_t bad_records = 0;            // of places that nobody has described
+	uint64_t without_number = 0;
+	uint64_t start_up = 0; // hits outside of any inference of their runtime
+};
+
+class RuntimeSpans {
+public:
+	using Emit = std::function<void(const np_slot &slot, uint32_t pid, uint32_t tid)>;
+
+	explicit RuntimeSpans(uint32_t first_id) : next_id_(first_id) {}
+
+	uint16_t add_place(const NumberedPlace &place);
+	uint32_t add_function(NumberedFunction function);
+	// A probe behind calls, where the stack pointer is so far below what it was right after them. Returns its
+	// number.
+	uint32_t add_return(uint32_t pushed_bytes);
+	// Callers that were met for the first time since the last call.
+	std::vector<RuntimeCaller> take_callers();
+	const std::vector<NumberedPlace> &places() const { return places_; }
+
+	// The process is seen from the moment on at which it loaded a runtime: only then is known what its start-up is.
+	void sees_start_of(uint32_t pid) { from_start_.insert(pid); }
+	void take(const np_runtime_event &event, const Emit &emit);
+	void take_names(const np_runtime_names &names);
+
+	std::vector<Definition> take_definitions();
+	const RuntimeSpansCounts &counts() const { return counts_; }
+	const std::vector<uint64_t> &hits_by_place() const { return hits_; }
+
+private:
+	struct Open {
+		uint64_t stack, returns_to; // pointer and address right after the call
+		uint32_t id;
+		uint16_t place;
+	};
+	struct Thread {
+		uint32_t pid = 0;
+		std::vector<Open> open;
+	};
+	using Identity = std::tuple<uint32_t, uint16_t, uint64_t>; // process, place, identity
+	struct Names {
+		std::string name, kind;
+		uint32_t id = 0, start_up_id = 0; // 0: none yet
+	};
+
+	void enter(const np_runtime_event &event, const Emit &emit);
+	void leave(const np_runtime_event &event, const Emit &emit);
+	void close(const Open &open, uint32_t pid, uint32_t tid, uint64_t time_ns, const Emit &emit);
+	bool is_start_up(const Thread &thread, const NumberedPlace &place) const;
+	Names *names_of(const np_runtime_event &event, const RuntimePlace &place);
+	uint32_t id_of(const np_runtime_event &event, const NumberedPlace &place, bool start_up);
+	uint32_t number(Definition definition, uint64_t identity);
+
+	std::vector<NumberedPlace> places_;
+	std::vector<uint64_t> hits_;
+	std::vector<NumberedFunction> functions_;
+	std::vector<uint32_t> returns_; // pushed bytes at each probe
+	std::set<RuntimeCaller> callers_;
+	std::vector<RuntimeCaller> fresh_callers_;
+	std::unordered_map<uint32_t, Thread> threads_;
+	std::set<uint32_t> from_start_; // processes
+	std::map<Identity, Names> names_;
+	// The same name of another identity in the same process is another layer; in another process it is the same.
+	std::map<std::tuple<std::string, uint32_t>, std::vector<uint64_t>> identities_; // by content and process
+	std::map<std::string, uint32_t> ids_;                                           // by content and its turn
+	uint32_t next_id_;
+	std::vector<Definition> fresh_;
+	RuntimeSpansCounts counts_;
+};
+
+} // namespace neuroperf::collector

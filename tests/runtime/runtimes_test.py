@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What is seen inside unmodified runtimes, compared with what they count themselves, in the same process."""
+import json
+import os
+import shutil
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "integration"))
+import support  # pylint: disable=wrong-import-position
+
+SYSTEM_PYTHON = "/usr/bin/python3"  # Debian's NEURON is of Debian's Python
+WORKLOADS = os.path.join(support.SOURCE_DIR, os.environ.get("NEUROPERF_WORKLOADS", "build/workloads"))
+START_UP = "start-up: "
+
+
+class Runtimes(support.IntegrationTest):
+    def setUp(self):
+        super().setUp()
+        support.require_root(self)
+        # What npm and mpirun need to find, and root to be let.
+        os.environ["NODE_PATH"] = os.path.join(WORKLOADS, "node_modules")
+        os.environ["OMPI_ALLOW_RUN_AS_ROOT"] = os.environ["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1"
+
+    def record_workload(self, *command, runtime):
+        """What the runtime says, and the report."""
+        recording = self.record(*command, timeout=90)
+        self.assert_recorded(recording)
+        report = recording.report()
+        told = [item["text"] for item in report["quality"] if item["code"] == "runtime_places"]
+        self.assertEqual(len(told), 1, report["quality"])
+        self.assertIn(runtime, told[0])
+        self.assertNotIn("missing", told[0])
+        self.assertEqual(support.quality_codes(report) & {"runtime_not_held", "runtime_callers_not_probed"}, set())
+        self.assertEqual(recording.summary.lost, 0)
+        return json.loads(recording.stdout.strip().splitlines()[-1]), report
+
+    @staticmethod
+    def calls(report):
+        return {row["name"]: row["calls"] for row in report["layers"] if not row["name"].startswith(START_UP)}
+
+    def neuron(self, *launcher, options=()):
+        support.require(self, "runtime", os.path.exists("/usr/lib/nrn/libnrniv.so"), "NEURON is not installed")
+        script = os.path.join(HERE, "workloads", "neuron_ring.py")
+        return self.record_workload(*launcher, SYSTEM_PYTHON, script, *options, runtime="NEURON")
+
+    def assert_neuron(self, own, report, ranks=1):
+        (spikes,) = [row["spikes"] for row in report["layers"] if row["name"] == "cells"]
+        self.assertEqual(spikes, own["spikes"])
+        calls = self.calls(report)
+        for phase in ("solve (nrn_solve)", "states (nonvint)", "currents (setup_tree_matrix)"):
+            self.assertEqual(calls[phase], ranks * own["steps"], phase)
+
+    def test_neuron(self):
+        own, report = self.neuron()
+        self.assert_neuron(own, report)
+        self.assertEqual([(row["name"], row["calls"]) for row in report["inferences"]], [("fixed steps", 1)])
+
+    def test_neuron_step_by_step(self):
+        own, report = self.neuron(options=("--no-psolve",))
+        self.assert_neuron(own, report)
+        self.assertEqual([(row["name"], row["calls"]) for row in report["inferences"]], [("fixed step", own["steps"])])
+
+    def test_neuron_of_two_ranks(self):
+        support.require(self, "runtime", shutil.which("mpirun"), "mpirun is not installed")
+        own, report = self.neuron("mpirun", "-n", "2", options=("--mpi",))
+        self.assert_neuron(own, report, ranks=2)
+        self.assertEqual([(row["name"], row["calls"]) for row in report["inferences"]], [("fixed steps", 2)])
+
+    def onnxruntime(self, model):
+        support.require(self, "runtime", shutil.which("node"), "node is not installed")
+        support.require(self, "runtime", os.path.isdir(os.path.join(WORKLOADS, "node_modules", "onnxruntime-node")),
+                        "tests/runtime/install_workloads.sh has not been run")
+        script = os.path.join(HERE, "workloads", "ort_model.js")
+        return self.record_workload("node", script, model, "--inferences", "50", "--profile", runtime="ONNX Runtime")
+
+    def assert_nodes(self, own, report, least):
+        """Each node of the runtime's own profile has its name, its type and its count. Nodes that are not in there ran
+        once, while the model was loaded: their results are constants."""
+        seen = {row["name"]: (row["kind"], row["calls"]) for row in report["layers"]}
+        nodes = {name: (node["op"], node["calls"]) for name, node in own["nodes"].items()}
+        self.assertGreaterEqual(len(nodes), least)
+        self.assertEqual({name: seen.get(name) for name in nodes}, nodes)
+        self.assertEqual({calls for name, (_, calls) in seen.items() if name not in nodes} - {1}, set())
+
+    def test_onnxruntime_voice_activity(self):
+        self.assert_nodes(*self.onnxruntime("vad"), least=57)
+
+    def test_onnxruntime_text_direction(self):
+        self.assert_nodes(*self.onnxruntime("cls"), least=200)
+
+    def test_opencv(self):
+        program = support.program("opencv_net")
+        support.require(self, "runtime", os.path.exists(program), "libopencv-dnn-dev is not installed")
+        own, report = self.record_workload(program, runtime="OpenCV dnn")
+        rows = {row["name"]: row for row in report["layers"]}
+        self.assertEqual({rows[name]["calls"] for name in own["layers"]}, {own["forwards"]})
+        self.assertEqual({name: rows[name]["kind"] for name in own["layers"]},
+                         {name: layer["type"] for name, layer in own["layers"].items()})
+        self.assertEqual(set(rows) - set(own["layers"]), {"_input"})
+
+
+if __name__ == "__main__":
+    support.main()

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs a small network, built here with random weights, in OpenCV dnn. Prints OpenCV's own numbers as one line of JSON.
+//
+//   opencv_net [--forwards N]
+//   g++ -O2 -I/usr/include/opencv4 opencv_net.cpp -o opencv_net -lopencv_dnn -lopencv_core
+//
+// "calls" of a layer: the passes in which getPerfProfile gave it a time; a layer that OpenCV fused into another has
+// none. Net::Impl::forwardLayer is entered once a pass for each layer all the same, and for layer 0, "_input".
+#include <opencv2/core/utils/logger.hpp>
+#include <opencv2/dnn.hpp>
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace {
+
+cv::Mat random_weights(const std::vector<int> &shape)
+{
+	cv::Mat weights(shape, CV_32F);
+	cv::theRNG().fill(weights, cv::RNG::UNIFORM, -0.1, 0.1);
+	return weights;
+}
+
+void add_convolution(cv::dnn::Net &net, const std::string &name, int inputs, int outputs)
+{
+	cv::dnn::LayerParams params;
+	params.set("kernel_size", 3);
+	params.set("pad", 1);
+	params.set("num_output", outputs);
+	params.blobs = {random_weights({outputs, inputs, 3, 3}), random_weights({1, outputs})};
+	net.addLayerToPrev(name, "Convolution", params);
+}
+
+void add_pooling(cv::dnn::Net &net, const std::string &name)
+{
+	cv::dnn::LayerParams params;
+	params.set("pool", "max");
+	params.set("kernel_size", 2);
+	params.set("stride", 2);
+	net.addLayerToPrev(name, "Pooling", params);
+}
+
+void add_inner_product(cv::dnn::Net &net, const std::string &name, int inputs, int outputs)
+{
+	cv::dnn::LayerParams params;
+	params.set("num_output", outputs);
+	params.blobs = {random_weights({outputs, inputs}), random_weights({1, outputs})};
+	net.addLayerToPrev(name, "InnerProduct", params);
+}
+
+void add_plain(cv::dnn::Net &net, const std::string &name, const std::string &type)
+{
+	cv::dnn::LayerParams params;
+	net.addLayerToPrev(name, type, params);
+}
+
+cv::dnn::Net build()
+{
+	cv::dnn::Net net;
+	add_convolution(net, "first/conv", 3, 16);
+	add_plain(net, "first/relu", "ReLU");
+	add_pooling(net, "first/pool");
+	add_convolution(net, "second/conv", 16, 32);
+	add_plain(net, "second/relu", "ReLU");
+	add_pooling(net, "second/pool");
+	add_inner_product(net, "classes", 32 * 16 * 16, 10);
+	add_plain(net, "probabilities", "Softmax");
+	net.setPreferableBackend(cv::dnn::DNN_BACKEND_OPENCV);
+	net.setPreferableTarget(cv::dnn::DNN_TARGET_CPU);
+	return net;
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+	int forwards = 100;
+	if (argc == 3 && std::strcmp(argv[1], "--forwards") == 0) {
+		forwards = std::atoi(argv[2]);
+	} else if (argc != 1) {
+		forwards = 0;
+	}
+	if (forwards <= 0) {
+		std::fprintf(stderr, "usage: opencv_net [--forwards N]\n");
+		return 2;
+	}
+
+	cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_ERROR);
+	cv::setNumThreads(1);
+	cv::theRNG().state = 1;
+	cv::dnn::Net net = build();
+	const cv::Mat image = random_weights({1, 3, 64, 64});
+	const std::vector<std::string> names = net.getLayerNames();
+	std::vector<int> calls(names.size());
+	std::vector<double> ticks(names.size());
+	for (int i = 0; i < forwards; i++) {
+		net.setInput(image);
+		net.forward();
+		std::vector<double> times; // of layers 1..n: layer 0 is the input
+		net.getPerfProfile(times);
+		for (std::size_t layer = 0; layer < names.size() && layer < times.size(); layer++) {
+			calls[layer] += times[layer] > 0 ? 1 : 0;
+			ticks[layer] += times[layer];
+		}
+	}
+
+	std::printf("{\"runtime\": \"OpenCV %s\", \"pid\": %d, \"forwards\": %d, \"layers\": {", CV_VERSION,
+		    static_cast<int>(getpid()), forwards);
+	for (std::size_t layer = 0; layer < names.size(); layer++) {
+		const std::string type = net.getLayer(static_cast<int>(layer) + 1)->type;
+		std::printf("%s\"%s\": {\"type\": \"%s\", \"calls\": %d, \"ms\": %.3f}", layer > 0 ? ", " : "",
+			    names[layer].c_str(), type.c_str(), calls[layer],
+			    ticks[layer] / cv::getTickFrequency() * 1e3);
+	}
+	std::printf("}}\n");
+	return 0;
+}

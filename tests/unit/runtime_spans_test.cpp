@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "collector/runtime_spans.hpp"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "collector/own_event_encoder.hpp"
+
+namespace neuroperf::collector {
+namespace {
+
+using testing::ElementsAre;
+
+#if defined(__x86_64__)
+constexpr uint64_t kReturnAddress = 8;
+#else
+constexpr uint64_t kReturnAddress = 0;
+#endif
+
+class Spans : public testing::Test {
+protected:
+	Spans()
+	{
+		runtime_.places.resize(4);
+		runtime_.places[0] = {"run", PlaceMeans::inference, {}, {}};
+		runtime_.places[1] = {"node", PlaceMeans::op, {}, {}};
+		runtime_.places[1].reads.identity.from = NP_READ_ARGUMENT_1;
+		runtime_.places[1].reads.name.from = NP_READ_ARGUMENT_1;
+		runtime_.places[2] = {"{class}", PlaceMeans::layer, {}, {}};
+		runtime_.places[3] = {"cells", PlaceMeans::spikes, {}, {}};
+		for (const RuntimePlace &place : runtime_.places)
+			spans_.add_place({&runtime_, &place});
+		spans_.add_function({"_ZN2at4_ops6conv2d4callEv", 0});
+		spans_.add_function({"_ZN2at4_ops4relu4callEv", 16});
+		spans_.add_return(0);
+		spans_.add_return(24);
+	}
+
+	np_runtime_event event(uint16_t what, uint16_t place, uint64_t stack, uint64_t identity = 0)
+	{
+		np_runtime_event made{};
+		made.time_ns = ++now_;
+		made.what = what;
+		made.place = place;
+		made.stack = stack;
+		made.identity = identity;
+		made.pid = 7;
+		made.tid = 8;
+		made.function = function_;
+		return made;
+	}
+	// The stack pointer in the caller; the probe at the entry sees it below.
+	void enter(uint16_t place, uint64_t stack, uint64_t identity = 0)
+	{
+		const uint64_t pushed = function_ == 1 ? 16 : 0;
+		spans_.take(event(NP_RUNTIME_HIT, place, stack - kReturnAddress - pushed, identity), emit_);
+	}
+	void leave(uint16_t, uint64_t stack)
+	{
+		np_runtime_event made = event(NP_RUNTIME_RETURN, 0, stack);
+		made.function = 0;
+		spans_.take(made, emit_);
+	}
+	void name(uint64_t identity, const char *text, const char *kind = "Conv", uint32_t pid = 7)
+	{
+		np_runtime_names names{};
+		names.event = event(NP_RUNTIME_NAMES, 1, 0, identity);
+		names.event.pid = pid;
+		std::strncpy(names.name, text, sizeof names.name - 1);
+		std::strncpy(names.kind, kind, sizeof names.kind - 1);
+		spans_.take_names(names);
+	}
+	void learn()
+	{
+		for (Definition &definition : spans_.take_definitions())
+			names_[definition.id] = definition.name;
+	}
+	std::vector<std::string> events()
+	{
+		learn();
+		std::vector<std::string> texts;
+		for (const np_slot &slot : emitted_) {
+			const char *what = slot.type == NP_EVENT_LAYER_BEGIN       ? "+"
+					   : slot.type == NP_EVENT_LAYER_END       ? "-"
+					   : slot.type == NP_EVENT_INFERENCE_BEGIN ? "["
+					   : slot.type == NP_EVENT_INFERENCE_END   ? "]"
+					   : slot.type == kUnseenEnd               ? "?"
+										   : "*";
+			texts.push_back(what + names_[slot.id]);
+		}
+		return texts;
+	}
+
+	RuntimeDescription runtime_;
+	RuntimeSpans spans_{100};
+	std::vector<np_slot> emitted_;
+	RuntimeSpans::Emit emit_ = [this](const np_slot &slot, uint32_t, uint32_t) { emitted_.push_back(slot); };
+	std::map<uint32_t, std::string> names_;
+	uint64_t now_ = 0;
+	uint32_t function_ = 0;
+};
+
+TEST_F(Spans, NodesNestInInferences)
+{
+	name(0x10, "conv1");
+	name(0x20, "if");
+	enter(0, 1000);
+	enter(1, 900, 0x20);
+	enter(1, 800, 0x10);
+	leave(1, 800);
+	leave(1, 900);
+	leave(0, 1000);
+	EXPECT_THAT(events(), ElementsAre("[run", "+if", "+conv1", "-conv1", "-if", "]run"));
+	EXPECT_EQ(spans_.counts().returns_without_entry + spans_.counts().entries_without_return, 0u);
+}
+
+TEST_F(Spans, WithoutItsBeginNobodyKnowsWhatIsStartUp)
+{
+	name(0x10, "conv1");
+	enter(1, 900, 0x10);
+	leave(1, 900);
+	EXPECT_THAT(events(), ElementsAre("+conv1", "-conv1"));
+}
+
+TEST_F(Spans, WhatRunsOutsideOfInferencesIsStartUp)
+{
+	spans_.sees_start_of(7);
+	name(0x10, "conv1");
+	enter(1, 900, 0x10);
+	leave(1, 900);
+	enter(0, 1000);
+	enter(1, 900, 0x10);
+	leave(1, 900);
+	leave(0, 1000);
+	EXPECT_THAT(events(), ElementsAre("+start-up: conv1", "-start-up: conv1", "[run", "+conv1", "-conv1", "]run"));
+}
+
+TEST_F(Spans, CallsThatEndWithoutReturnEndWithTheirCaller)
+{
+	enter(0, 1000);
+	enter(2, 900);
+	enter(2, 800); // an exception leaves it and its caller
+	leave(0, 1000);
+	EXPECT_THAT(events(), ElementsAre("[run", "+conv2d", "+conv2d", "?conv2d", "?conv2d", "]run"));
+	EXPECT_EQ(spans_.counts().entries_without_return, 2u);
+}
+
+TEST_F(Spans, ACallAtTheSameDepthEndsTheOneBefore)
+{
+	enter(0, 1000);
+	enter(2, 900);
+	enter(2, 900);
+	leave(2, 900);
+	leave(0, 1000);
+	EXPECT_THAT(events(), ElementsAre("[run", "+conv2d", "?conv2d", "+conv2d", "-conv2d", "]run"));
+}
+
+TEST_F(Spans, ReturnsOfCallsFromBeforeAreCounted)
+{
+	leave(2, 900);
+	enter(0, 1000);
+	leave(2, 900);
+	EXPECT_EQ(spans_.counts().returns_without_entry, 2u);
+	leave(2, 1100);
+	EXPECT_EQ(spans_.counts().entries_without_return, 1u);
+	EXPECT_THAT(events(), ElementsAre("[run", "?run"));
+}
+
+TEST_F(Spans, CallersAreToldOnce)
+{
+	np_runtime_event call = event(NP_RUNTIME_HIT, 0, 1000);
+	call.value = 0x4711;
+	spans_.take(call, emit_);
+	spans_.take(call, emit_);
+	ASSERT_EQ(spans_.take_callers().size(), 1u);
+	call.pid = 9;
+	spans_.take(call, emit_);
+	const auto callers = spans_.take_callers();
+	ASSERT_EQ(callers.size(), 1u);
+	EXPECT_EQ(callers[0].address, 0x4711u);
+	EXPECT_TRUE(spans_.take_callers().empty());
+}
+
+TEST_F(Spans, TwoPlacesInOneFunctionEndTogether)
+{
+	enter(0, 1000);
+	enter(2, 1000);
+	leave(0, 1000);
+	EXPECT_THAT(events(), ElementsAre("[run", "+conv2d", "-conv2d", "]run"));
+	EXPECT_EQ(spans_.counts().entries_without_return, 0u);
+}
+
+TEST_F(Spans, CallsOfOneCallerFollowEachOther)
+{
+	enter(0, 1000);
+	for (const auto &[place, returns_to] : {std::pair{1, 0x10}, {2, 0x20}, {1, 0x10}, {2, 0x20}}) {
+		np_runtime_event call = event(NP_RUNTIME_HIT, static_cast<uint16_t>(place), 900 - kReturnAddress);
+		call.value = static_cast<uint64_t>(returns_to);
+		spans_.take(call, emit_);
+	}
+	leave(0, 1000);
+	EXPECT_THAT(events(), ElementsAre("[run", "+node", "?node", "+conv2d", "?conv2d", "+node", "?node", "+conv2d",
+					  "?conv2d", "]run"));
+}
+
+TEST_F(Spans, ProbesBehindACallMaySeeAnotherStack)
+{
+	enter(0, 1000);
+	np_runtime_event end = event(NP_RUNTIME_RETURN, 0, 1000 - 24);
+	end.function = 1;
+	spans_.take(end, emit_);
+	EXPECT_THAT(events(), ElementsAre("[run", "]run"));
+}
+
+TEST_F(Spans, PushedBytesAreTakenBack)
+{
+	function_ = 1;
+	enter(0, 1000);
+	enter(2, 900);
+	leave(2, 900);
+	leave(0, 1000);
+	EXPECT_THAT(events(), ElementsAre("[run", "+relu", "-relu", "]run"));
+}
+
+TEST_F(Spans, TheSameNameOfAnotherObjectIsAnotherLayer)
+{
+	name(0x10, "conv");
+	name(0x20, "conv");
+	name(0x30, "conv", "Relu");
+	enter(0, 1000);
+	for (const uint64_t identity : {0x10, 0x20, 0x30, 0x10}) {
+		enter(1, 900, identity);
+		leave(1, 900);
+	}
+	EXPECT_THAT(events(),
+		    ElementsAre("[run", "+conv", "-conv", "+conv #2", "-conv #2", "+conv", "-conv", "+conv", "-conv"));
+}
+
+TEST_F(Spans, MemoryThatGetsAnotherNameIsAnotherLayer)
+{
+	enter(0, 1000);
+	name(0x10, "old");
+	enter(1, 900, 0x10);
+	leave(1, 900);
+	name(0x10, "new");
+	enter(1, 900, 0x10);
+	leave(1, 900);
+	EXPECT_THAT(events(), ElementsAre("[run", "+old", "-old", "+new", "-new"));
+}
+
+TEST_F(Spans, WithoutANameThePlaceNamesIt)
+{
+	enter(0, 1000);
+	enter(1, 900, 0x10);
+	leave(1, 900);
+	EXPECT_THAT(events(), ElementsAre("[run", "+node", "-node"));
+	EXPECT_EQ(spans_.counts().unnamed, 1u);
+}
+
+TEST_F(Spans, SpikesAreCounts)
+{
+	enter(0, 1000);
+	np_runtime_event spikes = event(NP_RUNTIME_HIT, 3, 900);
+	spikes.value = 5;
+	spans_.take(spikes, emit_);
+	EXPECT_THAT(events(), ElementsAre("[run", "*cells"));
+	EXPECT_EQ(emitted_.back().value, 5u);
+	EXPECT_EQ(emitted_.back().type, NP_EVENT_SPIKES);
+}
+
+TEST_F(Spans, RecordsOfNobodyAreCounted)
+{
+	spans_.take(event(NP_RUNTIME_HIT, 99, 0), emit_);
+	function_ = 99;
+	spans_.take(event(NP_RUNTIME_RETURN, 1, 0), emit_);
+	EXPECT_EQ(spans_.counts().bad_records, 2u);
+	EXPECT_TRUE(emitted_.empty());
+}
+
+} // namespace
+} // namespace neuroperf::collector
