@@ -46,6 +46,9 @@ public:
 				     fmt::format("{}, line {}: not JSON ({})", where_,
 						 line_at(text_, error.byte > 0 ? error.byte - 1 : 0), error.what()),
 				     0, kRemedy};
+		} catch (const json::exception &error) { // a number that is out of range
+			return Error{ErrorCode::format, fmt::format("{}: not JSON ({})", where_, error.what()), 0,
+				     kRemedy};
 		}
 		RuntimeDescription description = read_root(root);
 		if (error_)

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <map>
 #include <set>
@@ -67,6 +68,7 @@ struct RuntimeProbes::Impl {
 	void attach(const RuntimeMatch &match, int file, RuntimeFile *told);
 	void attach_to(const bpf_program *to, int file, std::span<const UprobeSpot> spots, std::size_t *attached);
 	void attach_to_callers();
+	RuntimeSpans::Emit emit();
 	struct SpotsOfFile {
 		UniqueFd file;
 		std::vector<UprobeSpot> spots;
@@ -82,7 +84,7 @@ struct RuntimeProbes::Impl {
 	std::vector<BpfLink> links;
 	std::size_t ring_bytes;
 	std::optional<Error> error;
-	bool enabled = false;
+	bool enabled = false, detached = false;
 	UprobeKind kind = UprobeKind::perf;
 	bool wide_nops_are_calls = false;
 	std::optional<MapNotices> notices;
@@ -319,12 +321,15 @@ void RuntimeProbes::Impl::find_behind_call(int pid, const FileMapping &mapping, 
 	counts.callers_stepped += point->cost == ProbeCost::stepped ? 1 : 0;
 }
 
+RuntimeSpans::Emit RuntimeProbes::Impl::emit()
+{
+	return [this](const np_slot &slot, uint32_t pid, uint32_t tid) { encoder->encode(slot, pid, tid, slot.stamp); };
+}
+
 int RuntimeProbes::Impl::take(void *context, void *data, std::size_t size)
 {
 	auto *self = static_cast<Impl *>(context);
-	const auto emit = [self](const np_slot &slot, uint32_t pid, uint32_t tid) {
-		self->encoder->encode(slot, pid, tid, slot.stamp);
-	};
+	const auto emit = self->emit();
 	np_runtime_event event;
 	self->taken_bytes += size + kRecordHeader;
 	if (size < sizeof event) {
@@ -423,8 +428,13 @@ double RuntimeProbes::drain(OwnEventEncoder *encoder)
 	impl_->taken_bytes = 0;
 	impl_->room = impl_->ring_bytes / (sizeof(np_runtime_event) + kRecordHeader);
 	ring_buffer__consume(impl_->ring.get());
+	if (impl_->detached) {
+		const auto has_ended = [](uint32_t pid) { return ::kill(static_cast<pid_t>(pid), 0) != 0; };
+		impl_->spans.finish(monotonic_now_ns(), has_ended, impl_->emit());
+	} else {
+		impl_->attach_to_callers();
+	}
 	impl_->encoder = nullptr;
-	impl_->attach_to_callers();
 	encoder->flush();
 	impl_->update_counts();
 	return std::min(1.0, static_cast<double>(impl_->taken_bytes) / static_cast<double>(impl_->ring_bytes));
@@ -437,6 +447,7 @@ std::vector<Definition> RuntimeProbes::take_definitions()
 
 void RuntimeProbes::detach()
 {
+	impl_->detached = true;
 	let_go(std::exchange(impl_->probes, {}));
 }
 

@@ -271,6 +271,18 @@ uint32_t RuntimeSpans::number(Definition definition, uint64_t identity)
 	return fresh_.back().id;
 }
 
+void RuntimeSpans::finish(uint64_t time_ns, const std::function<bool(uint32_t pid)> &has_ended, const Emit &emit)
+{
+	for (auto &[tid, thread] : threads_) {
+		if (thread.open.empty() || !has_ended(thread.pid))
+			continue;
+		for (; !thread.open.empty(); thread.open.pop_back()) {
+			counts_.entries_without_return++;
+			emit(slot_of(kUnseenEnd, time_ns, thread.open.back().id, 0), thread.pid, tid);
+		}
+	}
+}
+
 std::vector<Definition> RuntimeSpans::take_definitions()
 {
 	return std::exchange(fresh_, {});

@@ -76,6 +76,9 @@ public:
 	void take(const np_runtime_event &event, const Emit &emit);
 	void take_names(const np_runtime_names &names);
 
+	// At the end: open calls of processes that have ended too were not seen to end.
+	void finish(uint64_t time_ns, const std::function<bool(uint32_t pid)> &has_ended, const Emit &emit);
+
 	std::vector<Definition> take_definitions();
 	const RuntimeSpansCounts &counts() const { return counts_; }
 	const std::vector<uint64_t> &hits_by_place() const { return hits_; }

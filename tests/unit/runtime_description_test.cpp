@@ -72,6 +72,7 @@ TEST(RuntimeDescription, MistakesNameFileLineAndPlace)
 	EXPECT_THAT(error_of(replaced("{\"exported\": \"tiny_run\"}", "{\"class\": \"4Tiny\"}")), HasSubstr("slot"));
 	EXPECT_THAT(error_of(replaced("{\"exported\": \"tiny_run\"}", "{}")), HasSubstr("one of"));
 	EXPECT_THAT(error_of("[]"), HasSubstr("must be an object"));
+	EXPECT_THAT(error_of("6E66666"), HasSubstr("not JSON"));
 }
 
 TEST(RuntimeDescription, FilesOfTheUserReplaceWhatIsKnown)

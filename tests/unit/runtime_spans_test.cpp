@@ -271,6 +271,18 @@ TEST_F(Spans, SpikesAreCounts)
 	EXPECT_EQ(emitted_.back().type, NP_EVENT_SPIKES);
 }
 
+TEST_F(Spans, OpenCallsOfProcessesThatHaveEndedWereNotSeenToEnd)
+{
+	enter(0, 1000);
+	enter(2, 900);
+	spans_.finish(
+		50, [](uint32_t) { return false; }, emit_);
+	EXPECT_THAT(events(), ElementsAre("[run", "+conv2d"));
+	spans_.finish(
+		50, [](uint32_t pid) { return pid == 7; }, emit_);
+	EXPECT_THAT(events(), ElementsAre("[run", "+conv2d", "?conv2d", "?run"));
+}
+
 TEST_F(Spans, RecordsOfNobodyAreCounted)
 {
 	spans_.take(event(NP_RUNTIME_HIT, 99, 0), emit_);
