@@ -11,6 +11,7 @@
 
 #include "bpf/attached_event.h"
 #include "bpf/followed.h"
+#include "bpf/thread_numbers.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -20,30 +21,13 @@ struct {
 	__uint(max_entries, 1 << 20);
 } np_events SEC(".maps");
 
-/* The recorder's pid namespace: device and inode of /proc/self/ns/pid; 0 if it is the first of all. */
-const volatile __u64 np_namespace_device = 0;
-const volatile __u64 np_namespace_inode = 0;
-
-/* Events for which the ring had no room; and of threads that the recorder's pid namespace does not see, whose numbers
- * are those of the first namespace. */
+/* Events for which the ring had no room. */
 __u64 np_dropped = 0;
-__u64 np_outside_namespace = 0;
-
-static __always_inline __u64 thread_numbers(void)
-{
-	struct bpf_pidns_info info = {};
-	if (np_namespace_inode == 0)
-		return bpf_get_current_pid_tgid();
-	if (bpf_get_ns_current_pid_tgid(np_namespace_device, np_namespace_inode, &info, sizeof(info)) == 0)
-		return (__u64)info.tgid << 32 | info.pid;
-	__sync_fetch_and_add(&np_outside_namespace, 1);
-	return bpf_get_current_pid_tgid();
-}
 
 static __always_inline int put_event(struct pt_regs *ctx)
 {
 	const __u64 time_ns = bpf_ktime_get_ns();
-	const __u64 thread = thread_numbers();
+	const __u64 thread = np_thread_numbers();
 	struct np_attached_event *event = bpf_ringbuf_reserve(&np_events, sizeof(*event), 0);
 	if (!event) {
 		__sync_fetch_and_add(&np_dropped, 1);

@@ -1,67 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collector/attached_events.hpp"
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <fmt/format.h>
-#include <sys/stat.h>
 #include <usdt_events.skel.h>
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "bpf/attached_event.h"
 #include "collector/attached_processes.hpp"
-#include "collector/host.hpp"
+#include "collector/bpf_support.hpp"
 #include "collector/libbpf_messages.hpp"
 #include "collector/uprobe_trial.hpp"
 
 namespace neuroperf::collector {
 namespace {
 
-constexpr std::size_t kSmallestRing = 64u << 10, kLargestRing = 1u << 30;
-constexpr ino_t kFirstPidNamespace = 0xEFFFFFFC; // PROC_PID_INIT_INO, include/linux/proc_ns.h
-constexpr std::size_t kRecordHeader = 8;         // of a ring buffer's record
-
 struct CloseProgram {
 	void operator()(usdt_events_bpf *program) const { usdt_events_bpf__destroy(program); }
 };
-struct FreeRing {
-	void operator()(ring_buffer *ring) const { ring_buffer__free(ring); }
-};
 
-Error bpf_error(std::string_view doing, int code)
+Error failure(std::string_view doing, int code)
 {
-	const std::string message = take_libbpf_message();
-	const bool refused = code == EPERM || code == EACCES;
-	return {refused ? ErrorCode::privilege : ErrorCode::unsupported,
-		fmt::format("cannot {} the BPF program for probes: {}{}{}", doing, std::strerror(code),
-			    message.empty() || refused ? "" : "; ", refused ? "" : message),
-		code,
-		refused ? fmt::format("{}, or launch the program with neuroperf record ./program, which needs no "
-				      "privilege",
-				      run_as_root(in_user_namespace()))
-			: "launch the program with neuroperf record ./program, which needs no BPF"};
-}
-
-// The program asks for numbers of this namespace, unless it is the first: those it has at hand.
-void set_pid_namespace(usdt_events_bpf *program)
-{
-	struct stat info;
-	if (::stat("/proc/self/ns/pid", &info) != 0 || info.st_ino == kFirstPidNamespace)
-		return;
-	program->rodata->np_namespace_device = info.st_dev;
-	program->rodata->np_namespace_inode = info.st_ino;
-}
-
-uint64_t recursion_misses(const bpf_program *program)
-{
-	bpf_prog_info info{};
-	uint32_t size = sizeof info;
-	return bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) == 0 ? info.recursion_misses : 0;
+	return bpf_error(doing, "probes", code,
+			 "launch the program with neuroperf record ./program, which needs no BPF");
 }
 
 } // namespace
@@ -79,7 +43,7 @@ struct AttachedEvents::Impl {
 	static int take_record(void *context, void *data, std::size_t size);
 
 	std::unique_ptr<usdt_events_bpf, CloseProgram> program;
-	std::unique_ptr<ring_buffer, FreeRing> ring;
+	BpfRing ring;
 	std::size_t ring_bytes = 0;
 	Attaching attaching;
 	AttachedProcesses processes;        // their links go before the program
@@ -90,7 +54,7 @@ struct AttachedEvents::Impl {
 Status AttachedEvents::Impl::load(std::size_t wanted_bytes)
 {
 	keep_libbpf_messages();
-	ring_bytes = std::bit_ceil(std::clamp(wanted_bytes, kSmallestRing, kLargestRing));
+	ring_bytes = bpf_ring_bytes(wanted_bytes);
 	const int followed_map = processes.open_notices();
 	for (const UprobeKind kind : {UprobeKind::multi, UprobeKind::perf}) {
 		Status loaded = load_for(kind, followed_map);
@@ -104,7 +68,7 @@ Status AttachedEvents::Impl::load(std::size_t wanted_bytes)
 	}
 	ring.reset(ring_buffer__new(bpf_map__fd(program->maps.np_events), take_record, this, nullptr));
 	if (!ring)
-		return bpf_error("map the ring of", errno);
+		return failure("map the ring of", errno);
 	attaching.program = program->progs.np_usdt_event;
 	return Done{};
 }
@@ -115,8 +79,10 @@ Status AttachedEvents::Impl::load_for(UprobeKind kind, int followed_map)
 	take_libbpf_message();
 	program.reset(usdt_events_bpf__open());
 	if (!program)
-		return bpf_error("open", errno);
-	set_pid_namespace(program.get());
+		return failure("open", errno);
+	const PidNamespace pids = own_pid_namespace();
+	program->rodata->np_namespace_device = pids.device;
+	program->rodata->np_namespace_inode = pids.inode;
 	prepare_for(kind, program->progs.np_usdt_event);
 	prepare_for(kind, program->progs.np_usdt_event_followed);
 	prepare_for(kind, program->progs.np_usdt_trial);
@@ -131,7 +97,7 @@ Status AttachedEvents::Impl::load_for(UprobeKind kind, int followed_map)
 	if (error == 0)
 		error = usdt_events_bpf__load(program.get());
 	if (error != 0)
-		return bpf_error("load", -error);
+		return failure("load", -error);
 	return Done{};
 }
 
@@ -177,9 +143,9 @@ void AttachedEvents::Impl::update_counts()
 	counts.dropped = __atomic_load_n(&program->bss->np_dropped, __ATOMIC_RELAXED);
 	counts.outside_namespace = __atomic_load_n(&program->bss->np_outside_namespace, __ATOMIC_RELAXED);
 	counts.definitions_lost = attaching.names.without_number();
-	counts.recursion_misses = recursion_misses(attaching.program);
+	counts.recursion_misses = recursion_misses(bpf_program__fd(attaching.program));
 	if (attaching.program_for_files && attaching.program_for_files != attaching.program)
-		counts.recursion_misses += recursion_misses(attaching.program_for_files);
+		counts.recursion_misses += recursion_misses(bpf_program__fd(attaching.program_for_files));
 }
 
 AttachedEvents::AttachedEvents(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -205,7 +171,7 @@ Result<AttachedEvents> AttachedEvents::open(AttachedTarget target, std::size_t r
 		return opened.error();
 	const AttachedEventsCounts &counts = impl->attaching.counts;
 	if (named && counts.sites_failed > 0 && counts.sites_attached == 0)
-		return bpf_error("attach", impl->attaching.attach_errno);
+		return failure("attach", impl->attaching.attach_errno);
 	impl->update_counts();
 	return AttachedEvents(std::move(impl));
 }
@@ -221,7 +187,7 @@ double AttachedEvents::drain(OwnEventEncoder *encoder)
 	encoder->flush();
 	const uint64_t taken = impl_->attaching.counts.events - before;
 	impl_->update_counts();
-	return std::min(1.0, static_cast<double>(taken * (sizeof(np_attached_event) + kRecordHeader)) /
+	return std::min(1.0, static_cast<double>(taken * (sizeof(np_attached_event) + kBpfRingRecordHeader)) /
 				     static_cast<double>(impl_->ring_bytes));
 }
 

@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 
@@ -44,6 +46,16 @@ PidNamespace own_pid_namespace()
 void CloseBpfLink::operator()(bpf_link *link) const
 {
 	bpf_link__destroy(link);
+}
+
+void FreeBpfRing::operator()(ring_buffer *ring) const
+{
+	ring_buffer__free(ring);
+}
+
+std::size_t bpf_ring_bytes(std::size_t wanted)
+{
+	return std::bit_ceil(std::clamp<std::size_t>(wanted, 64u << 10, 1u << 30));
 }
 
 bool attach_all(std::initializer_list<const bpf_program *> programs, std::vector<BpfLink> *links)

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -17,6 +18,7 @@
 
 struct bpf_link;
 struct bpf_program;
+struct ring_buffer;
 
 namespace neuroperf::collector {
 
@@ -33,6 +35,15 @@ struct CloseBpfLink {
 	void operator()(bpf_link *link) const;
 };
 using BpfLink = std::unique_ptr<bpf_link, CloseBpfLink>;
+
+struct FreeBpfRing {
+	void operator()(ring_buffer *ring) const;
+};
+using BpfRing = std::unique_ptr<ring_buffer, FreeBpfRing>;
+
+constexpr std::size_t kBpfRingRecordHeader = 8; // of each record, in the ring
+// What a ring may have: a power of two from 64 KiB to 1 GiB.
+std::size_t bpf_ring_bytes(std::size_t wanted);
 
 // To where each says itself that it belongs. False: errno says why not.
 bool attach_all(std::initializer_list<const bpf_program *> programs, std::vector<BpfLink> *links);

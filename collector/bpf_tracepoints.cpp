@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -26,15 +25,10 @@
 namespace neuroperf::collector {
 namespace {
 
-constexpr std::size_t kSmallestRing = 64u << 10, kLargestRing = 1u << 30;
-constexpr std::size_t kRingRecordHeader = 8;
 constexpr std::size_t kSampleFields = recording::kRecordHeaderSize + 5 * 8 + 4; // up to the raw data
 
 struct CloseProgram {
 	void operator()(tracepoint_events_bpf *program) const { tracepoint_events_bpf__destroy(program); }
-};
-struct FreeRing {
-	void operator()(ring_buffer *ring) const { ring_buffer__free(ring); }
 };
 
 Error failure(std::string_view doing, int code)
@@ -91,7 +85,7 @@ struct BpfTracepoints::Impl {
 
 	std::unique_ptr<tracepoint_events_bpf, CloseProgram> program;
 	std::vector<UniqueFd> ring_maps;
-	std::unique_ptr<ring_buffer, FreeRing> rings;
+	BpfRing rings;
 	UniqueFd wakeups; // readable when a ring asks to be drained
 	std::vector<BpfLink> links;
 	std::size_t ring_bytes = 0;
@@ -106,7 +100,7 @@ Status BpfTracepoints::Impl::load(const Plan &plan, std::size_t wanted_bytes)
 {
 	keep_libbpf_messages();
 	take_libbpf_message();
-	ring_bytes = std::bit_ceil(std::clamp(wanted_bytes, kSmallestRing, kLargestRing));
+	ring_bytes = bpf_ring_bytes(wanted_bytes);
 	program.reset(tracepoint_events_bpf__open());
 	if (!program)
 		return failure("open", errno);
@@ -206,7 +200,7 @@ int BpfTracepoints::Impl::take(void *context, void *data, std::size_t size)
 	} else {
 		self->append(event, {static_cast<const char *>(data) + sizeof event, event.size});
 		if (event.cpu < self->taken.size())
-			self->taken[event.cpu] += kRingRecordHeader + size;
+			self->taken[event.cpu] += kBpfRingRecordHeader + size;
 	}
 	return self->room-- > 0 ? 0 : -ECANCELED; // fast programs must not keep the recorder here for ever
 }
@@ -284,7 +278,8 @@ double BpfTracepoints::drain(std::string *to)
 	epoll_event asked[64];
 	::epoll_wait(impl_->wakeups.get(), asked, std::size(asked), 0); // all are drained, whoever asked
 	impl_->to = to;
-	impl_->room = impl_->ring_maps.size() * impl_->ring_bytes / (sizeof(np_tracepoint_event) + kRingRecordHeader);
+	impl_->room =
+		impl_->ring_maps.size() * impl_->ring_bytes / (sizeof(np_tracepoint_event) + kBpfRingRecordHeader);
 	ring_buffer__consume(impl_->rings.get());
 	impl_->update_counts();
 	return std::min(1.0, static_cast<double>(*std::max_element(impl_->taken.begin(), impl_->taken.end())) /

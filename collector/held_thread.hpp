@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Holds a thread that has just mapped a runtime, until its probes are there.
 //
-// By ptrace, which neither the thread nor its parent sees, other than a stop signal. A thread is held while this object
-// lives; it goes on too when the recorder dies. A system call that it may be in starts again, but for the few that end
-// with EINTR after any stop (signal(7)): a thread that loads a library is in none of them.
+// By ptrace, which neither the thread nor its parent sees, other than a stop signal; the thread goes on too when the
+// recorder dies. A system call that it may be in starts again, but for the few that end with EINTR after any stop
+// (signal(7)): a thread that loads a library is in none of them.
 #pragma once
 
 #include <sys/types.h>
@@ -20,8 +20,13 @@ public:
 	HeldThread &operator=(const HeldThread &) = delete;
 
 	bool held() const { return held_; }
+	// Lets it go on. False: it has not stopped yet (it waits for a disk, say), and must be asked again: it would
+	// stop later, and stay so. Never waits.
+	bool release();
 
 private:
+	void take_stop();
+
 	pid_t tid_;
 	bool seized_ = false, held_ = false;
 	int signal_ = 0; // that came meanwhile, and is its own

@@ -5,7 +5,6 @@
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 #include <process_tree.skel.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,19 +14,15 @@
 
 #include "bpf/followed.h"
 #include "bpf/process_notice.h"
+#include "collector/bpf_support.hpp"
 #include "collector/libbpf_messages.hpp"
 #include "recording/unique_fd.hpp"
 
 namespace neuroperf::collector {
 namespace {
 
-constexpr ino_t kFirstPidNamespace = 0xEFFFFFFC; // PROC_PID_INIT_INO, include/linux/proc_ns.h
-
 struct CloseProgram {
 	void operator()(process_tree_bpf *program) const { process_tree_bpf__destroy(program); }
-};
-struct FreeRing {
-	void operator()(ring_buffer *ring) const { ring_buffer__free(ring); }
 };
 
 Error notices_error(std::string_view doing, int code)
@@ -54,7 +49,7 @@ int take_notice(void *to, void *data, std::size_t size)
 struct ProcessNotices::Impl {
 	std::unique_ptr<process_tree_bpf, CloseProgram> program;
 	std::vector<ProcessNotice> taken;
-	std::unique_ptr<ring_buffer, FreeRing> ring;
+	BpfRing ring;
 };
 
 ProcessNotices::ProcessNotices(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -68,9 +63,7 @@ Result<ProcessNotices> ProcessNotices::open(bool every_program)
 	impl->program.reset(process_tree_bpf__open());
 	if (!impl->program)
 		return notices_error("open", errno);
-	struct stat info;
-	if (::stat("/proc/self/ns/pid", &info) == 0 && info.st_ino != kFirstPidNamespace)
-		impl->program->rodata->np_namespace_inode = static_cast<uint32_t>(info.st_ino);
+	impl->program->rodata->np_namespace_inode = static_cast<uint32_t>(own_pid_namespace().inode);
 	impl->program->rodata->np_every_program = every_program ? 1 : 0;
 	if (const int error = process_tree_bpf__load(impl->program.get()); error != 0)
 		return notices_error("load", -error);

@@ -98,6 +98,13 @@ void write_notes_of_runtimes(const RuntimeProbes &runtimes, RecorderLog *log)
 					    "there: calls of the first milliseconds may be missing",
 					    counts.not_held),
 				"");
+	if (counts.spans.without_number + counts.spans.too_deep > 0)
+		log->write_note(kDataLoss, "runtime_calls_left_out",
+				fmt::format("{} calls in runtimes are left out: {} of layers beyond the most that a "
+					    "recording has numbers for, {} nested too deeply",
+					    counts.spans.without_number + counts.spans.too_deep,
+					    counts.spans.without_number, counts.spans.too_deep),
+				"look inside fewer runtimes: --runtime NAME");
 	if (counts.callers_probed < counts.callers)
 		log->write_note(kWarning, "runtime_callers_not_probed",
 				fmt::format("{} of {} places from which runtimes are called have no probe: calls from "

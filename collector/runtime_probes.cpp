@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -33,15 +32,10 @@
 namespace neuroperf::collector {
 namespace {
 
-constexpr std::size_t kSmallestRing = 64u << 10, kLargestRing = 1u << 30;
-constexpr std::size_t kRecordHeader = 8; // of a ring buffer's record
 constexpr std::size_t kCodeBehindCall = 256;
 
 struct CloseProgram {
 	void operator()(runtime_events_bpf *program) const { runtime_events_bpf__destroy(program); }
-};
-struct FreeRing {
-	void operator()(ring_buffer *ring) const { ring_buffer__free(ring); }
 };
 
 Error failure(std::string_view doing, int code)
@@ -53,8 +47,7 @@ Error failure(std::string_view doing, int code)
 
 struct RuntimeProbes::Impl {
 	Impl(const Plan &of, std::size_t wanted_bytes)
-		: plan(of), ring_bytes(std::bit_ceil(std::clamp(wanted_bytes, kSmallestRing, kLargestRing))),
-		  spans(kFirstId)
+		: plan(of), ring_bytes(bpf_ring_bytes(wanted_bytes)), spans(kFirstId)
 	{
 	}
 
@@ -80,7 +73,7 @@ struct RuntimeProbes::Impl {
 
 	const Plan &plan; // spans point to its descriptions
 	std::unique_ptr<runtime_events_bpf, CloseProgram> program;
-	std::unique_ptr<ring_buffer, FreeRing> ring;
+	BpfRing ring;
 	std::vector<BpfLink> links;
 	std::size_t ring_bytes;
 	std::optional<Error> error;
@@ -88,7 +81,8 @@ struct RuntimeProbes::Impl {
 	UprobeKind kind = UprobeKind::perf;
 	bool wide_nops_are_calls = false;
 	std::optional<MapNotices> notices;
-	UniqueFd wakeups{::epoll_create1(EPOLL_CLOEXEC)}; // readable when the BPF program asks to be drained
+	std::vector<std::unique_ptr<HeldThread>> stopping; // too late to be held, and to be let go of when they stop
+	UniqueFd wakeups{::epoll_create1(EPOLL_CLOEXEC)};  // readable when the BPF program asks to be drained
 	std::vector<Uprobe> probes;
 	std::set<FileKey> seen;
 	std::set<std::pair<FileKey, uint64_t>> behind_calls; // offsets that have been looked at
@@ -192,10 +186,12 @@ void RuntimeProbes::Impl::look_at_mapper(const MapNotice &notice)
 			 [&](const RuntimeDescription &runtime) { return may_be(runtime, notice.path); }))
 		return;
 	const uint64_t begin = monotonic_now_ns();
-	const HeldThread thread(notice.tid);
+	auto thread = std::make_unique<HeldThread>(notice.tid);
 	spans.sees_start_of(static_cast<uint32_t>(notice.pid));
 	look_at(notice.pid);
-	(thread.held() ? counts.held : counts.not_held)++;
+	(thread->held() ? counts.held : counts.not_held)++;
+	if (!thread->release())
+		stopping.push_back(std::move(thread));
 	counts.longest_hold_ns = std::max(counts.longest_hold_ns, monotonic_now_ns() - begin);
 }
 
@@ -331,7 +327,7 @@ int RuntimeProbes::Impl::take(void *context, void *data, std::size_t size)
 	auto *self = static_cast<Impl *>(context);
 	const auto emit = self->emit();
 	np_runtime_event event;
-	self->taken_bytes += size + kRecordHeader;
+	self->taken_bytes += size + kBpfRingRecordHeader;
 	if (size < sizeof event) {
 		self->counts.bad_records++;
 	} else {
@@ -401,6 +397,7 @@ std::vector<int> RuntimeProbes::descriptors() const
 
 void RuntimeProbes::follow_up()
 {
+	std::erase_if(impl_->stopping, [](const auto &thread) { return thread->release(); });
 	if (impl_->notices)
 		for (const MapNotice &notice : impl_->notices->take())
 			impl_->look_at_mapper(notice);
@@ -426,7 +423,7 @@ double RuntimeProbes::drain(OwnEventEncoder *encoder)
 	::epoll_wait(impl_->wakeups.get(), &asked, 1, 0); // it is drained, whether it asked or not
 	impl_->encoder = encoder;
 	impl_->taken_bytes = 0;
-	impl_->room = impl_->ring_bytes / (sizeof(np_runtime_event) + kRecordHeader);
+	impl_->room = impl_->ring_bytes / (sizeof(np_runtime_event) + kBpfRingRecordHeader);
 	ring_buffer__consume(impl_->ring.get());
 	if (impl_->detached) {
 		const auto has_ended = [](uint32_t pid) { return ::kill(static_cast<pid_t>(pid), 0) != 0; };
