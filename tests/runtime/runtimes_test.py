@@ -82,6 +82,8 @@ class Runtimes(support.IntegrationTest):
         nodes = {name: (node["op"], node["calls"]) for name, node in own["nodes"].items()}
         self.assertGreaterEqual(len(nodes), least)
         self.assertEqual({name: seen.get(name) for name in nodes}, nodes)
+        timed = [row for row in report["layers"] if row["name"] in nodes and row["total_ns"]]
+        self.assertGreater(len(timed), len(nodes) / 2, "the ends of their calls were not seen")
         self.assertEqual({calls for name, (_, calls) in seen.items() if name not in nodes} - {1}, set())
 
     def test_onnxruntime_voice_activity(self):
