@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collector/runtime_description.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
+#include <cerrno>
+#include <cstring>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "collector/built_in_runtimes.hpp"
 #include "collector/value_expression.hpp"
+#include "recording/unique_fd.hpp"
 
 namespace neuroperf::collector {
 namespace {
@@ -237,12 +241,17 @@ Result<RuntimeDescription> parse_runtime_description(std::string_view text, cons
 
 Result<RuntimeDescription> read_runtime_description(const std::string &path)
 {
-	std::ifstream file(path, std::ios::binary);
+	struct stat info;
+	const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)); // a pipe has no writer
 	std::string text(kMaxFile + 1, '\0');
-	file.read(text.data(), static_cast<std::streamsize>(text.size()));
-	if (!file.is_open() || file.bad())
-		return Error{ErrorCode::io, fmt::format("cannot read the runtime description {}", path), 0, ""};
-	text.resize(static_cast<std::size_t>(file.gcount()));
+	const bool regular = file.valid() && ::fstat(file.get(), &info) == 0 && S_ISREG(info.st_mode);
+	const ssize_t size = regular ? ::read(file.get(), text.data(), text.size()) : -1;
+	if (size < 0)
+		return Error{ErrorCode::io,
+			     fmt::format("cannot read the runtime description {}: {}", path,
+					 file.valid() && !regular ? "no regular file" : std::strerror(errno)),
+			     0, ""};
+	text.resize(static_cast<std::size_t>(size));
 	if (text.size() > kMaxFile)
 		return Error{ErrorCode::format, fmt::format("{}: larger than a runtime description may be", path), 0,
 			     ""};

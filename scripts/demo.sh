@@ -12,7 +12,7 @@ heading "Packages"
 scripts/install-packages.sh build demo
 echo "all there"
 
-heading "Build (release)"
+heading "Build (release; some minutes)"
 launcher=()
 if command -v ccache >/dev/null; then
 	launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)

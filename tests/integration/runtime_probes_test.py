@@ -107,6 +107,19 @@ class RuntimeProbes(support.IntegrationTest):
         self.assertIn("3 of 3 places found", result.stdout)
         self.assertRegex(result.stdout, r"layer +layer: 3 functions")
 
+    def test_files_that_are_no_files_of_that_kind(self):
+        for name, content in (("empty", b""), ("text", b"hello"), ("cut", b"\x7fELF\x02\x01\x01")):
+            with open(self.file(name), "wb") as file:
+                file.write(content)
+            result = support.run([support.NEUROPERF, "list", "runtimes", "--in", self.file(name)], timeout=10)
+            self.assertEqual(result.returncode, 1, name)
+            self.assertIn(f"cannot look into {self.file(name)}: ", result.stderr)
+        os.mkfifo(self.file("pipe"))
+        for option in ("--in", "--runtime-file"):
+            result = support.run([support.NEUROPERF, "list", "runtimes", option, self.file("pipe")], timeout=10)
+            self.assertIn(result.returncode, (1, 2))
+            self.assertIn(self.file("pipe"), result.stderr)
+
     def test_running_process(self):
         process = subprocess.Popen([support.program("tiny_app"), LIBRARY, "20000000"], stdout=subprocess.PIPE, text=True)
         try:

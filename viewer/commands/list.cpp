@@ -56,16 +56,14 @@ void print_match(const RuntimeDescription &runtime, const collector::RuntimeMatc
 }
 
 // Says what of the descriptions is in this file; false if nothing.
-bool look_into(int file, const std::string &path, const std::vector<RuntimeDescription> &runtimes)
+bool look_into(const collector::CodeIndex &file, const std::string &path,
+	       const std::vector<RuntimeDescription> &runtimes)
 {
-	const auto index = collector::CodeIndex::read(file);
-	if (!index.ok())
-		return false;
 	bool any = false;
 	for (const RuntimeDescription &runtime : runtimes) {
-		if (!collector::may_be(runtime, path) || !collector::is_runtime(runtime, *index))
+		if (!collector::may_be(runtime, path) || !collector::is_runtime(runtime, file))
 			continue;
-		print_match(runtime, collector::match_runtime(runtime, *index, false), path);
+		print_match(runtime, collector::match_runtime(runtime, file, false), path);
 		any = true;
 	}
 	return any;
@@ -73,12 +71,18 @@ bool look_into(int file, const std::string &path, const std::vector<RuntimeDescr
 
 int list_in_file(const std::string &path, const std::vector<RuntimeDescription> &runtimes)
 {
-	const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+	const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)); // a pipe has no writer
 	if (!file.valid()) {
 		print_error({ErrorCode::io, fmt::format("cannot open {}: {}", path, std::strerror(errno)), errno, ""});
 		return kExitFailure;
 	}
-	if (!look_into(file.get(), path, runtimes))
+	const auto index = collector::CodeIndex::read(file.get());
+	if (!index.ok()) {
+		print_error(
+			{index.error().code, fmt::format("cannot look into {}: {}", path, index.error().what), 0, ""});
+		return kExitFailure;
+	}
+	if (!look_into(*index, path, runtimes))
 		write_output(fmt::format("{}: no runtime that is known here\n", printable(path)));
 	return kExitOk;
 }
@@ -96,8 +100,11 @@ int list_in_process(int pid, const std::vector<RuntimeDescription> &runtimes)
 		if (!mapping.executable || std::find(seen.begin(), seen.end(), mapping.file) != seen.end())
 			continue;
 		seen.push_back(mapping.file);
-		if (const auto file = collector::open_mapped_file(pid, mapping); file.ok())
-			any |= look_into(file->get(), mapping.path, runtimes);
+		const auto file = collector::open_mapped_file(pid, mapping);
+		if (!file.ok())
+			continue;
+		if (const auto index = collector::CodeIndex::read(file->get()); index.ok())
+			any |= look_into(*index, mapping.path, runtimes);
 	}
 	if (!any)
 		write_output(fmt::format("process {}: no runtime that is known here\n", pid));
