@@ -261,7 +261,7 @@ Result<RuntimeDescription> read_runtime_description(const std::string &path)
 std::vector<RuntimeDescription> built_in_runtimes()
 {
 	std::vector<RuntimeDescription> found;
-	for (const BuiltInRuntime &file : built_in_runtime_files())
+	for (const BuiltInFile &file : built_in_runtime_files())
 		if (auto parsed = parse_runtime_description(file.text, std::string(file.name) + ".json"); parsed.ok())
 			found.push_back(std::move(*parsed));
 	return found;

@@ -2,11 +2,11 @@
 #include "recording/elf_build_id.hpp"
 
 #include <elf.h>
-#include <unistd.h>
 
-#include <cerrno>
+#include <algorithm>
 
 #include "recording/bytes.hpp"
+#include "recording/read_at.hpp"
 
 namespace neuroperf::recording {
 namespace {
@@ -14,23 +14,6 @@ namespace {
 constexpr std::size_t kMaxProgramHeaders = 512;
 constexpr std::size_t kMaxNoteSegments = 16;
 constexpr std::size_t kMaxNotes = 64 * 1024; // bytes of a segment
-
-// At most `size` bytes; fewer at the end of the file or when reading fails.
-std::string read_at(int fd, std::size_t size, uint64_t offset)
-{
-	std::string bytes(size, '\0');
-	std::size_t have = 0;
-	while (have < size && offset + have <= INT64_MAX) {
-		const ssize_t got = ::pread(fd, bytes.data() + have, size - have, static_cast<off_t>(offset + have));
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			break;
-		have += static_cast<std::size_t>(got);
-	}
-	bytes.resize(have);
-	return bytes;
-}
 
 template <typename FileHeader, typename ProgramHeader> std::string build_id_by_segments(int fd, std::string_view start)
 {
@@ -45,7 +28,7 @@ template <typename FileHeader, typename ProgramHeader> std::string build_id_by_s
 	if (header.e_phoff <= start.size() && size <= start.size() - header.e_phoff) {
 		table = start.substr(header.e_phoff, size);
 	} else {
-		read = read_at(fd, size, header.e_phoff);
+		read = read_at(fd, header.e_phoff, size);
 		table = read;
 	}
 	std::size_t segments = 0;
@@ -55,7 +38,7 @@ template <typename FileHeader, typename ProgramHeader> std::string build_id_by_s
 			continue;
 		segments++;
 		const std::string notes =
-			read_at(fd, std::min<uint64_t>(segment.p_filesz, kMaxNotes), segment.p_offset);
+			read_at(fd, segment.p_offset, std::min<uint64_t>(segment.p_filesz, kMaxNotes));
 		if (std::string id = build_id_in_notes(notes, segment.p_align == 8 ? 8 : 4); !id.empty())
 			return id;
 	}
@@ -86,7 +69,7 @@ std::string build_id_in_notes(std::string_view notes, std::size_t alignment)
 
 std::string elf_build_id(int fd)
 {
-	const std::string start = read_at(fd, 1024, 0);
+	const std::string start = read_at(fd, 0, 1024);
 	if (start.size() < EI_NIDENT || !start.starts_with(ELFMAG) || start[EI_DATA] != ELFDATA2LSB)
 		return "";
 	if (start[EI_CLASS] == ELFCLASS64)

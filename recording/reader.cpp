@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "recording/event_names.hpp"
+#include "recording/read_at.hpp"
 #include "recording/stream_header.hpp"
 
 namespace neuroperf::recording {
@@ -25,23 +26,6 @@ constexpr std::size_t kMaxFeatureSize = 64 << 20; // of what we read whole; perf
 Error not_a_recording(const std::string &path, std::string_view why)
 {
 	return {ErrorCode::format, fmt::format("{}: {}", path, why), 0, "record first: neuroperf record ./app"};
-}
-
-// Reads exactly `size` bytes, else what there is.
-std::string read_at(int fd, uint64_t offset, std::size_t size)
-{
-	std::string bytes(size, '\0');
-	std::size_t have = 0;
-	while (have < size) {
-		const ssize_t got = ::pread(fd, bytes.data() + have, size - have, static_cast<off_t>(offset + have));
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			break;
-		have += static_cast<std::size_t>(got);
-	}
-	bytes.resize(have);
-	return bytes;
 }
 
 // A pipe cannot be read twice: its content goes into a file without a name.

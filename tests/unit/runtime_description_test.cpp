@@ -53,7 +53,7 @@ TEST(RuntimeDescription, ReadsTheOneOfTheManual)
 TEST(RuntimeDescription, EveryBuiltInOneIsRead)
 {
 	ASSERT_FALSE(built_in_runtime_files().empty());
-	for (const BuiltInRuntime &file : built_in_runtime_files()) {
+	for (const BuiltInFile &file : built_in_runtime_files()) {
 		const auto runtime = parse_runtime_description(file.text, std::string(file.name));
 		ASSERT_TRUE(runtime.ok()) << runtime.error().what;
 		EXPECT_EQ(runtime->name, file.name);
