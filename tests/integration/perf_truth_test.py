@@ -9,6 +9,7 @@ import glob
 import os
 import platform
 import re
+import struct
 import subprocess
 import sys
 import time
@@ -279,6 +280,22 @@ class Files(PerfTruth):
 
     def test_times_of_first_and_last(self):
         self.check("--timestamp-boundary", *CPU)
+
+    def test_late_sample(self):
+        """One that was written rounds after its time, which is passed on late, by perf too."""
+        self.perf_record("-m", "1", "-e", "sched:sched_switch", "-e", "page-faults", "-c", "1")
+        view = PerfView.of(self.file("perf.data"))
+        times = [sample.time_ns for sample in view.samples]
+        alone = [time_ns for time_ns in times[-200:] if times.count(time_ns) == 1]
+        with open(self.file("perf.data"), "r+b") as file:
+            contents = file.read()
+            for time_ns in alone[::-1]:
+                if contents.count(struct.pack("<Q", time_ns)) == 1:
+                    file.seek(contents.index(struct.pack("<Q", time_ns)))
+                    file.write(struct.pack("<Q", times[100] + 1))
+                    break
+        _, comparison = self.compare()
+        self.assertEqual(comparison.late, 1)
 
     def check_cut(self, whole, cut, share):
         """Everything up to the cut, and nothing else."""
