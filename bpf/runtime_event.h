@@ -12,6 +12,8 @@
 #define NP_MOST_PLACES 4096 /* of all descriptions together */
 #define NP_NAME_BYTES 192
 #define NP_KIND_BYTES 64
+#define NP_MOST_DIMENSIONS 8
+#define NP_MOST_SUMMED_BYTES 65536
 
 enum np_read_from {
 	NP_READ_NOTHING = 0,
@@ -23,12 +25,15 @@ enum np_read_from {
 	NP_READ_ARGUMENT_5,
 	NP_READ_ARGUMENT_6,
 	NP_READ_CONSTANT,
+	NP_READ_RESULT, /* where a function returns */
+	NP_READ_FILE,   /* where the file lies in memory: address 0 of its own numbering */
 };
 
 enum np_read_as {
 	NP_AS_NUMBER = 0,
 	NP_AS_C_STRING,   /* the value is the address of characters up to a NUL */
 	NP_AS_STD_STRING, /* the value is the address of a std::string of libstdc++: pointer, length */
+	NP_AS_TYPE_NAME,  /* as NP_AS_C_STRING, and it is to be demangled */
 };
 
 /* value = from; `steps` times: value = memory at (value + offsets[i]); then value += add. The last step reads
@@ -45,9 +50,15 @@ struct np_read {
 
 struct np_place {
 	struct np_read identity; /* tells layers apart */
-	struct np_read value;    /* a count */
+	struct np_read value;    /* a count; with `summed` where bytes are that are to be added up */
+	struct np_read summed;   /* how many they are */
 	struct np_read name;     /* a string, read once for each identity */
-	struct np_read kind;     /* a string too */
+	struct np_read kind;     /* a string too, or a number */
+	struct np_read shape;    /* where the sizes of its tensor are: part of the identity */
+	struct np_read shape_count;
+	__u64 probe_address; /* of NP_READ_FILE: where the probe is in the file's numbering */
+	__u32 shape_size;    /* 4 or 8 bytes a size */
+	__u32 padding;
 };
 
 enum np_runtime_what {
@@ -56,9 +67,9 @@ enum np_runtime_what {
 	NP_RUNTIME_NAMES = 3, /* a struct np_runtime_names: comes before the first hit with its identity */
 };
 
-/* The cookie of a probe at an entry: which place of a description, in which function that was found for it, how far the
- * stack pointer is below its value at the function's entry, in words, and whether the call's end is wanted. That of a
- * probe in a caller is a number of the recorder's. */
+/* The cookie of a probe at an entry or an exit: which place of a description, in which function that was found for it,
+ * how far the stack pointer is below its value at the function's entry, in words, and whether the call's end is wanted.
+ * That of a probe in a caller is a number of the recorder's. */
 #define NP_COOKIE(place, function, pushed_bytes, is_span)                                                              \
 	((__u64)(place) | (__u64)(function) << 16 | (__u64)((pushed_bytes) / 8) << 40 | (__u64)(is_span) << 63)
 #define NP_COOKIE_PLACE(cookie) ((__u32)(cookie)&0xffff)
@@ -83,14 +94,18 @@ struct np_runtime_names {
 	struct np_runtime_event event;
 	char name[NP_NAME_BYTES]; /* with a NUL, cut where it is longer */
 	char kind[NP_KIND_BYTES];
+	__u64 kind_number;
+	__u64 shape[NP_MOST_DIMENSIONS];
+	__u32 shape_count;
+	__u32 padding;
 };
 
 #ifdef __cplusplus
-static_assert(sizeof(struct np_read) == 40 && sizeof(struct np_place) == 160, "np_place");
-static_assert(sizeof(struct np_runtime_event) == 48 && sizeof(struct np_runtime_names) == 304, "np_runtime_names");
+static_assert(sizeof(struct np_read) == 40 && sizeof(struct np_place) == 296, "np_place");
+static_assert(sizeof(struct np_runtime_event) == 48 && sizeof(struct np_runtime_names) == 384, "np_runtime_names");
 #else
-_Static_assert(sizeof(struct np_read) == 40 && sizeof(struct np_place) == 160, "np_place");
-_Static_assert(sizeof(struct np_runtime_event) == 48 && sizeof(struct np_runtime_names) == 304, "np_runtime_names");
+_Static_assert(sizeof(struct np_read) == 40 && sizeof(struct np_place) == 296, "np_place");
+_Static_assert(sizeof(struct np_runtime_event) == 48 && sizeof(struct np_runtime_names) == 384, "np_runtime_names");
 #endif
 
 #endif

@@ -47,30 +47,34 @@ struct {
 
 __u64 np_dropped = 0;    /* the ring had no room */
 __u64 np_unreadable = 0; /* what a description names was not in memory */
+__u64 np_too_large = 0;  /* more bytes than may be added up */
 __u64 np_hits = 0;       /* of recorded processes */
 __u64 np_hits_of_others = 0;
 
 /* The statement behind each load keeps the compiler from loading at a computed place, which verifiers refuse. */
-#define ARGUMENT(number, load)                                                                                         \
-	case NP_READ_ARGUMENT_##number:                                                                                \
+#define START(which, load)                                                                                             \
+	case which:                                                                                                    \
 		value = (load);                                                                                        \
-		asm volatile("# %1" : "+r"(value) : "i"(number));                                                      \
+		asm volatile("# %1" : "+r"(value) : "i"(which));                                                       \
 		return value
 
-static __always_inline __u64 start_of(struct pt_regs *ctx, const struct np_read *read)
+static __always_inline __u64 start_of(struct pt_regs *ctx, const struct np_place *place, const struct np_read *read)
 {
 	__u64 value;
 	switch (read->from) {
-		ARGUMENT(1, PT_REGS_PARM1(ctx));
-		ARGUMENT(2, PT_REGS_PARM2(ctx));
-		ARGUMENT(3, PT_REGS_PARM3(ctx));
-		ARGUMENT(4, PT_REGS_PARM4(ctx));
-		ARGUMENT(5, PT_REGS_PARM5(ctx));
+		START(NP_READ_ARGUMENT_1, PT_REGS_PARM1(ctx));
+		START(NP_READ_ARGUMENT_2, PT_REGS_PARM2(ctx));
+		START(NP_READ_ARGUMENT_3, PT_REGS_PARM3(ctx));
+		START(NP_READ_ARGUMENT_4, PT_REGS_PARM4(ctx));
+		START(NP_READ_ARGUMENT_5, PT_REGS_PARM5(ctx));
 #if defined(__TARGET_ARCH_x86)
-		ARGUMENT(6, ctx->r9);
+		START(NP_READ_ARGUMENT_6, ctx->r9);
 #elif defined(__TARGET_ARCH_arm64)
-		ARGUMENT(6, ((const volatile struct user_pt_regs *)ctx)->regs[5]);
+		START(NP_READ_ARGUMENT_6, ((const volatile struct user_pt_regs *)ctx)->regs[5]);
 #endif
+		START(NP_READ_RESULT, PT_REGS_RC(ctx));
+	case NP_READ_FILE:
+		return PT_REGS_IP(ctx) - place->probe_address;
 	default:
 		return 0;
 	}
@@ -98,9 +102,10 @@ static __always_inline int read_bytes(__u64 *value, __u8 size, __u64 address)
 }
 
 /* 0 if something on the way cannot be read. */
-static __always_inline int follow(struct pt_regs *ctx, const struct np_read *read, __u64 *value)
+static __always_inline int follow(struct pt_regs *ctx, const struct np_place *place, const struct np_read *read,
+				  __u64 *value)
 {
-	__u64 at = start_of(ctx, read);
+	__u64 at = start_of(ctx, place, read);
 	for (__u32 i = 0; i < NP_READ_STEPS; i++) {
 		if (i >= read->steps)
 			break;
@@ -115,11 +120,12 @@ static __always_inline int follow(struct pt_regs *ctx, const struct np_read *rea
 }
 
 /* Where the characters are, and how many may be taken; 0 if nowhere. */
-static __always_inline __u64 characters(struct pt_regs *ctx, const struct np_read *read, __u64 *length)
+static __always_inline __u64 characters(struct pt_regs *ctx, const struct np_place *place, const struct np_read *read,
+					__u64 *length)
 {
 	__u64 at = 0, data = 0;
 	*length = NP_NAME_BYTES;
-	if (read->from == NP_READ_NOTHING || !follow(ctx, read, &at))
+	if (read->from == NP_READ_NOTHING || !follow(ctx, place, read, &at))
 		return 0;
 	if (read->as != NP_AS_STD_STRING)
 		return at;
@@ -170,15 +176,108 @@ static __always_inline void fill(struct pt_regs *ctx, struct np_runtime_event *e
 	event->stack = PT_REGS_SP(ctx);
 }
 
-/* Tells the names of an identity that is new, or has others now. */
-static __always_inline void tell_names(struct pt_regs *ctx, const struct np_place *place, __u64 cookie, __u64 identity)
+/* How many sizes were read to `shape`. */
+static __always_inline __u32 read_shape(struct pt_regs *ctx, const struct np_place *place, __u64 *shape)
 {
-	__u64 length = 0, kind_length = 0;
-	const __u64 data = characters(ctx, &place->name, &length);
-	if (!data)
+	__u64 address = 0, count = 0;
+	if (!follow(ctx, place, &place->shape, &address) || !follow(ctx, place, &place->shape_count, &count))
+		return 0;
+	if (count > NP_MOST_DIMENSIONS)
+		count = NP_MOST_DIMENSIONS;
+	for (__u32 i = 0; i < NP_MOST_DIMENSIONS; i++) {
+		shape[i] = 0;
+		if (i < count &&
+		    !read_bytes(&shape[i], place->shape_size == 4 ? 4 : 8, address + i * place->shape_size)) {
+			__sync_fetch_and_add(&np_unreadable, 1);
+			return 0;
+		}
+	}
+	return count;
+}
+
+static __always_inline __u64 with_shape(__u64 identity, const __u64 *shape, __u32 count)
+{
+	identity = (identity ^ count) * 0x9e3779b97f4a7c15;
+	for (__u32 i = 0; i < NP_MOST_DIMENSIONS; i++)
+		identity = ((identity << 7 | identity >> 57) ^ shape[i]) * 0x9e3779b97f4a7c15;
+	return identity;
+}
+
+#define NP_SUMMED_WORDS 16 /* at a time: they are on the stack */
+
+static __always_inline __u64 sum_words(const __u64 *words)
+{
+	const __u64 even = 0x00ff00ff00ff00ff;
+	__u64 total = 0;
+#pragma clang loop unroll(full)
+	for (__u32 i = 0; i < NP_SUMMED_WORDS; i++)
+		total += (((words[i] & even) + (words[i] >> 8 & even)) * 0x0001000100010001) >> 48;
+	return total;
+}
+
+/* 0 if they are too many, or not all there. */
+static __always_inline int sum_bytes(__u64 address, __u64 count, __u64 *sum)
+{
+	__u64 words[NP_SUMMED_WORDS], total = 0;
+	if (count > NP_MOST_SUMMED_BYTES) {
+		__sync_fetch_and_add(&np_too_large, 1);
+		return 0;
+	}
+	for (__u32 i = 0; i < NP_MOST_SUMMED_BYTES / (8 * NP_SUMMED_WORDS); i++) {
+		__u64 left = count - (__u64)i * 8 * NP_SUMMED_WORDS;
+		if ((__s64)left <= 0)
+			break;
+		__builtin_memset(words, 0, sizeof(words));
+		if (left > sizeof(words))
+			left = sizeof(words);
+		asm volatile("" : "+r"(left));
+		if (left > sizeof(words) ||
+		    bpf_probe_read_user(words, left, (void *)(address + (__u64)i * 8 * NP_SUMMED_WORDS)) != 0) {
+			__sync_fetch_and_add(&np_unreadable, 1);
+			return 0;
+		}
+		total += sum_words(words);
+	}
+	*sum = total;
+	return 1;
+}
+
+/* What one hit stands for; 0 if that cannot be read. */
+static __always_inline int read_count(struct pt_regs *ctx, const struct np_place *place, __u64 *value)
+{
+	*value = 0;
+	if (place->value.from == NP_READ_CONSTANT)
+		*value = place->value.add;
+	if (place->value.from == NP_READ_CONSTANT || place->value.from == NP_READ_NOTHING)
+		return 1;
+	if (!follow(ctx, place, &place->value, value))
+		return 0;
+	if (place->summed.from == NP_READ_NOTHING)
+		return 1;
+	__u64 count = 0;
+	return follow(ctx, place, &place->summed, &count) && sum_bytes(*value, count, value);
+}
+
+static __always_inline int tells_names(const struct np_place *place)
+{
+	return place->name.from != NP_READ_NOTHING || place->kind.from != NP_READ_NOTHING ||
+	       place->shape.from != NP_READ_NOTHING;
+}
+
+/* Tells the names of an identity that is new, or has others now. */
+static __always_inline void tell_names(struct pt_regs *ctx, const struct np_place *place, __u64 cookie, __u64 identity,
+				       const __u64 *shape, __u32 shape_count)
+{
+	__u64 length = 0, kind_length = 0, kind_data = 0, kind_number = 0;
+	const __u64 data = characters(ctx, place, &place->name, &length);
+	if (!data && place->name.from != NP_READ_NOTHING)
+		return;
+	if (place->kind.as != NP_AS_NUMBER)
+		kind_data = characters(ctx, place, &place->kind, &kind_length);
+	else if (place->kind.from != NP_READ_NOTHING && !follow(ctx, place, &place->kind, &kind_number))
 		return;
 	const struct np_identity key = {identity, bpf_get_current_pid_tgid() >> 32, NP_COOKIE_PLACE(cookie)};
-	const __u64 stamp = stamp_of(data, length);
+	const __u64 stamp = (data ? stamp_of(data, length) : 0) ^ kind_number << 32;
 	const __u64 *told = bpf_map_lookup_elem(&np_named, &key);
 	if (told && *told == stamp)
 		return;
@@ -191,9 +290,32 @@ static __always_inline void tell_names(struct pt_regs *ctx, const struct np_plac
 	names->event.identity = identity;
 	names->event.time_ns = bpf_ktime_get_ns();
 	copy_name(names, data, length);
-	copy_kind(names, characters(ctx, &place->kind, &kind_length), kind_length);
+	copy_kind(names, kind_data, kind_length);
+	names->kind_number = kind_number;
+	names->shape_count = shape_count;
+	names->padding = 0;
+	for (__u32 i = 0; i < NP_MOST_DIMENSIONS; i++)
+		names->shape[i] = shape[i];
 	bpf_ringbuf_submit(names, BPF_RB_NO_WAKEUP);
 	bpf_map_update_elem(&np_named, &key, &stamp, BPF_ANY);
+}
+
+/* What tells layers apart, told with its names when it is new. */
+static __always_inline __u64 identify(struct pt_regs *ctx, const struct np_place *place, __u64 cookie)
+{
+	__u64 shape[NP_MOST_DIMENSIONS] = {}, identity = 0;
+	__u32 shape_count = 0;
+	if (place->identity.from != NP_READ_NOTHING)
+		follow(ctx, place, &place->identity, &identity);
+	else if (tells_names(place))
+		identity = NP_COOKIE_FUNCTION(cookie);
+	if (place->shape.from != NP_READ_NOTHING) {
+		shape_count = read_shape(ctx, place, shape);
+		identity = with_shape(identity, shape, shape_count);
+	}
+	if (tells_names(place))
+		tell_names(ctx, place, cookie, identity, shape, shape_count);
+	return identity;
 }
 
 /* Where the function that is entered returns to; 0 if that cannot be read. */
@@ -240,14 +362,10 @@ int np_runtime_entry(struct pt_regs *ctx)
 	const struct np_place *place = bpf_map_lookup_elem(&np_places, &number);
 	if (!place || !is_wanted())
 		return 0;
-	__u64 identity = 0, value = 0;
-	if (place->identity.from != NP_READ_NOTHING)
-		follow(ctx, &place->identity, &identity);
-	if (place->value.from == NP_READ_CONSTANT)
-		value = place->value.add;
-	else if (place->value.from != NP_READ_NOTHING)
-		follow(ctx, &place->value, &value);
-	tell_names(ctx, place, cookie, identity);
+	__u64 value;
+	const __u64 identity = identify(ctx, place, cookie);
+	if (!read_count(ctx, place, &value))
+		return 0;
 	struct np_runtime_event *event = bpf_ringbuf_reserve(&np_events, sizeof(*event), 0);
 	if (!event) {
 		__sync_fetch_and_add(&np_dropped, 1);

@@ -2,11 +2,15 @@
 #include "collector/code_index.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <span>
 #include <unordered_map>
 
 #include "collector/cxx_classes.hpp"
+#include "collector/function_body.hpp"
+#include "collector/name_pattern.hpp"
 #include "collector/object_file.hpp"
 #include "recording/elf_build_id.hpp"
 
@@ -15,6 +19,7 @@ namespace {
 
 constexpr std::size_t kMostNameBytes = std::size_t{1}
 				       << 30; // that one question looks at: symbols may share a long name
+constexpr std::size_t kTableCode = 512;       // of a function that returns one: short
 constexpr std::size_t kMostCode = std::size_t{16} << 20;
 
 std::string hex(std::string_view bytes)
@@ -23,26 +28,6 @@ std::string hex(std::string_view bytes)
 	for (const char byte : bytes)
 		text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
 	return text;
-}
-
-bool matches(std::string_view pattern, std::string_view name)
-{
-	std::size_t at = 0, in = 0, star = pattern.npos, retry = 0;
-	while (in < name.size()) {
-		if (at < pattern.size() && pattern[at] == '*') {
-			star = at++;
-			retry = in;
-		} else if (at < pattern.size() && pattern[at] == name[in]) {
-			at++;
-			in++;
-		} else if (star != pattern.npos) {
-			at = star + 1;
-			in = ++retry;
-		} else {
-			return false;
-		}
-	}
-	return pattern.find_first_not_of('*', at) == pattern.npos;
 }
 
 bool is_function(const Elf64_Sym &symbol)
@@ -106,6 +91,7 @@ struct CodeIndex::Content {
 			found_classes = std::make_unique<CxxClasses>(file, dynamic);
 		return *found_classes;
 	}
+	uint64_t function_in_table(uint64_t function, unsigned slot);
 	void learn_from_symbols(std::unordered_map<uint64_t, CodePlace> *by_address) const;
 
 	ObjectFile file;
@@ -117,19 +103,21 @@ struct CodeIndex::Content {
 void CodeIndex::Content::add_functions(const ObjectSymbols &table, std::string_view pattern,
 				       std::vector<CodePlace> *places) const
 {
+	const NamePattern wanted(pattern);
 	std::size_t looked_at = 0;
 	for (const Elf64_Sym &symbol : table.symbols()) {
 		if (!is_function(symbol))
 			continue;
 		const std::string_view name = without_version(table.name_of(symbol));
+		std::string shown;
 		looked_at += name.size();
 		if (looked_at > kMostNameBytes)
 			return;
-		if (name.empty() || !matches(pattern, name))
+		if (name.empty() || !wanted.matches_symbol(name, &shown))
 			continue;
 		if (const auto offset = code_offset(symbol.st_value))
-			places->push_back(
-				{*offset, std::min(symbol.st_size, file.room_at(symbol.st_value)), std::string(name)});
+			places->push_back({*offset, std::min(symbol.st_size, file.room_at(symbol.st_value)),
+					   std::string(name), wanted.captured(shown)});
 	}
 }
 
@@ -193,8 +181,9 @@ std::vector<CodePlace> CodeIndex::any(std::string_view pattern) const
 	return places;
 }
 
-std::optional<CodePlace> CodeIndex::data(std::string_view name) const
+std::optional<CodePlace> CodeIndex::data(std::string_view pattern) const
 {
+	const NamePattern wanted(pattern);
 	for (const ObjectSymbols *table : {&content_->dynamic, &content_->all}) {
 		std::size_t looked_at = 0;
 		for (const Elf64_Sym &symbol : table->symbols()) {
@@ -202,11 +191,58 @@ std::optional<CodePlace> CodeIndex::data(std::string_view name) const
 				continue;
 			const std::string_view own = without_version(table->name_of(symbol));
 			looked_at += own.size();
-			if (own == name && !own.empty())
+			if (!own.empty() && wanted.matches_symbol(own))
 				return CodePlace{symbol.st_value, symbol.st_size, std::string(own)};
 		}
 	}
 	return std::nullopt;
+}
+
+std::optional<uint32_t> CodeIndex::constant_at(uint64_t address) const
+{
+	const ObjectFile::Segment *const segment = content_->file.segment_of(address);
+	const auto offset = content_->file.offset_of(address);
+	uint32_t found = 0;
+	if (!segment || segment->writable || !offset ||
+	    content_->file.read_at(*offset, &found, sizeof found) != sizeof found)
+		return std::nullopt;
+	return found;
+}
+
+std::optional<uint64_t> CodeIndex::address_of(uint64_t offset) const
+{
+	for (const ObjectFile::Segment &segment : content_->file.segments())
+		if (segment.executable && offset >= segment.offset && offset - segment.offset < segment.size)
+			return segment.address + (offset - segment.offset);
+	return std::nullopt;
+}
+
+// The first address that the function takes where a table is: what it returns, or 0: it is no such function.
+uint64_t CodeIndex::Content::function_in_table(uint64_t function, unsigned slot)
+{
+	const RelocatedData &words = classes().data();
+	const auto offset = code_offset(function);
+	if (!offset)
+		return 0;
+	const std::string bytes = file.at(*offset, std::min<uint64_t>(kTableCode, file.room_at(function)));
+	const std::span<const uint8_t> code(reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size());
+	const auto is_function = [&](uint64_t word) { return word != 0 && words.is_code(word); };
+	for (const uint64_t table : addresses_taken(file.machine(), code, function))
+		if (is_function(words.word(table)) && is_function(words.word(table + uint64_t{8} * slot)))
+			return words.word(table + uint64_t{8} * slot);
+	return 0;
+}
+
+std::optional<CodePlace> CodeIndex::in_table(std::string_view exported, const std::vector<unsigned> &slots) const
+{
+	const std::vector<CodePlace> start = this->exported(exported);
+	uint64_t function = start.empty() ? 0 : address_of(start.front().offset).value_or(0);
+	for (const unsigned slot : slots)
+		function = function == 0 ? 0 : content_->function_in_table(function, slot);
+	const auto offset = function == 0 ? std::nullopt : content_->code_offset(function);
+	if (!offset)
+		return std::nullopt;
+	return CodePlace{*offset, 0, fmt::format("{}[{}]", start.front().name, fmt::join(slots, "]["))};
 }
 
 bool CodeIndex::has_class(std::string_view rtti_name) const

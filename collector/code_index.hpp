@@ -21,6 +21,7 @@ struct CodePlace {
 	uint64_t offset = 0; // in the file, where a probe goes
 	uint64_t size = 0;   // of the function in bytes, 0 if unknown
 	std::string name;    // the symbol; of a virtual slot the class's RTTI name, as in "N11onnxruntime4GeluE"
+	std::vector<std::string> captured{}; // what each '*' of the pattern stood for
 };
 
 class CodeIndex {
@@ -34,12 +35,19 @@ public:
 	uint16_t machine() const;            // EM_*
 	const std::string &build_id() const; // hex, empty without
 
-	// Functions of this file whose symbol, without version, matches `pattern`: '*' stands for any characters.
+	// Functions of this file whose symbol, without version, matches `pattern` (collector/name_pattern.hpp).
 	// exported: .dynsym; any: .symtab too. One place an offset, ordered by it; of aliases one with a size.
 	std::vector<CodePlace> exported(std::string_view pattern) const;
 	std::vector<CodePlace> any(std::string_view pattern) const;
-	// An object by its symbol; its offset is its address (st_value).
-	std::optional<CodePlace> data(std::string_view name) const;
+	// The first object whose symbol matches; its offset is its address (st_value).
+	std::optional<CodePlace> data(std::string_view pattern) const;
+	// The 32 bits that the file has at an address, in a segment that nobody writes to.
+	std::optional<uint32_t> constant_at(uint64_t address) const;
+	// Where in memory, in the file's own numbering, lies what is at this offset in an executable segment.
+	std::optional<uint64_t> address_of(uint64_t offset) const;
+	// Calling `exported` returns a table of pointers; for each slot but the last the function there is called, too,
+	// and returns the next table. What stands in the last slot. x86-64, and arm64 as compilers write it.
+	std::optional<CodePlace> in_table(std::string_view exported, const std::vector<unsigned> &slots) const;
 
 	// Classes by RTTI name, without the '*' that stands in front of some. Also bases that are in other files.
 	bool has_class(std::string_view rtti_name) const;

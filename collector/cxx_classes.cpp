@@ -6,8 +6,6 @@
 #include <optional>
 #include <unordered_map>
 
-#include "collector/relocated_data.hpp"
-
 namespace neuroperf::collector {
 namespace {
 
@@ -164,6 +162,7 @@ public:
 
 	bool has(std::string_view name) const { return ids_.count(name) > 0; }
 	std::vector<Function> virtual_slot(std::string_view base, unsigned slot) const;
+	const RelocatedData &data() const { return data_; }
 	const std::string &problem() const { return data_.problem().empty() ? problem_ : data_.problem(); }
 
 private:
@@ -396,6 +395,11 @@ CxxClasses::CxxClasses(const ObjectFile &file, const ObjectSymbols &dynamic)
 {
 }
 CxxClasses::~CxxClasses() = default;
+
+const RelocatedData &CxxClasses::data() const
+{
+	return scan_->data();
+}
 
 bool CxxClasses::has(std::string_view name) const
 {

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "collector/object_file.hpp"
+#include "collector/relocated_data.hpp"
 
 namespace neuroperf::collector {
 
@@ -39,6 +40,7 @@ public:
 	// What stands in this slot of the tables that `base` has as a part of each of its classes, itself included. Its
 	// offset in them counts; parts that are virtual bases are left out. A function may come several times.
 	std::vector<Function> virtual_slot(std::string_view base, unsigned slot) const;
+	const RelocatedData &data() const; // of the file
 	// Why classes may be missing; empty if all were looked for.
 	const std::string &problem() const;
 

@@ -23,7 +23,7 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxFile = 1 << 20;
 constexpr std::size_t kMostPlacesOfOne = 256;
-constexpr std::size_t kLongestText = 4096;
+constexpr std::size_t kLongestText = 4096, kMostTexts = 1024;
 constexpr std::pair<std::string_view, PlaceMeans> kMeanings[] = {
 	{"inference", PlaceMeans::inference}, {"layer", PlaceMeans::layer},   {"operator", PlaceMeans::op},
 	{"phase", PlaceMeans::phase},         {"spikes", PlaceMeans::spikes}, {"synops", PlaceMeans::synops}};
@@ -102,10 +102,25 @@ private:
 		return found->get<std::string>();
 	}
 
+	std::vector<std::string> strings_in(const json &object, const char *key, const std::string &path)
+	{
+		std::vector<std::string> found;
+		const json list = object.value(key, json());
+		if (!list.is_array() || list.empty() || list.size() > kMostTexts)
+			fail(path, fmt::format("\"{}\" must be a list of 1 to {} texts", key, kMostTexts));
+		for (std::size_t i = 0; !error_ && i < list.size(); i++) {
+			if (!list[i].is_string() || list[i].get_ref<const std::string &>().size() > kLongestText)
+				fail(path + "." + key, "must hold texts");
+			else
+				found.push_back(list[i].get<std::string>());
+		}
+		return found;
+	}
+
 	RuntimeDescription read_root(const json &root)
 	{
 		RuntimeDescription description;
-		allow(root, "description", {"schema", "name", "title", "tested", "match", "places"});
+		allow(root, "description", {"schema", "name", "title", "tested", "match", "callers", "places"});
 		if (error_)
 			return description;
 		if (string_in(root, "schema", "description", false) != "neuroperf.runtime/1")
@@ -114,6 +129,8 @@ private:
 		description.title = string_in(root, "title", "description", false);
 		description.tested = string_in(root, "tested", "description", false);
 		read_match(root.value("match", json()), &description);
+		if (root.contains("callers"))
+			description.callers = strings_in(root, "callers", "description");
 		const json places = root.value("places", json());
 		if (!places.is_array() || places.empty() || places.size() > kMostPlacesOfOne)
 			fail("places", fmt::format("must be a list of 1 to {} places", kMostPlacesOfOne));
@@ -127,14 +144,7 @@ private:
 		allow(match, "match", {"files", "exports", "class"});
 		if (error_)
 			return;
-		const json files = match.value("files", json());
-		if (!files.is_array() || files.empty())
-			return fail("match", "\"files\" must be a list of file names, '*' for any characters");
-		for (const json &file : files) {
-			if (!file.is_string())
-				return fail("match.files", "must hold texts");
-			description->files.push_back(file.get<std::string>());
-		}
+		description->files = strings_in(match, "files", "match");
 		description->requires_symbol = string_in(match, "exports", "match", true);
 		description->requires_class = string_in(match, "class", "match", true);
 	}
@@ -142,7 +152,8 @@ private:
 	RuntimePlace read_place(const json &from, const std::string &path)
 	{
 		RuntimePlace place;
-		allow(from, path, {"name", "means", "find", "identity", "count", "layer", "kind"});
+		allow(from, path,
+		      {"name", "means", "find", "at", "identity", "count", "layer", "kind", "kinds", "shape"});
 		if (error_)
 			return place;
 		place.name = string_in(from, "name", path, false);
@@ -155,53 +166,125 @@ private:
 			place.means = known->second;
 		read_search(from.value("find", json()), path + ".find", &place.find);
 		read_values(from, path, &place);
+		read_moment(from, path, &place);
 		return place;
 	}
 
 	void read_search(const json &from, const std::string &path, PlaceSearch *search)
 	{
-		allow(from, path, {"exported", "symbol", "class", "slot"});
+		using How = PlaceSearch::How;
+		constexpr std::pair<const char *, How> kWays[] = {{"exported", How::exported},
+								  {"symbol", How::symbol},
+								  {"class", How::virtual_slot},
+								  {"table", How::table}};
+		allow(from, path, {"exported", "symbol", "class", "slot", "table", "slots"});
 		if (error_)
 			return;
-		const bool exported = from.contains("exported"), symbol = from.contains("symbol");
-		if (exported + symbol + from.contains("class") != 1)
-			return fail(path, "must hold one of \"exported\", \"symbol\" and \"class\"");
-		search->how = exported ? PlaceSearch::How::exported
-			      : symbol ? PlaceSearch::How::symbol
-				       : PlaceSearch::How::virtual_slot;
-		search->pattern = string_in(from, exported ? "exported" : symbol ? "symbol" : "class", path, false);
-		if (search->how != PlaceSearch::How::virtual_slot)
-			return;
-		const json slot = from.value("slot", json());
-		if (!slot.is_number_unsigned() || slot.get<uint64_t>() > 1000)
-			return fail(path, "\"slot\" must be the number of a virtual function, from 0");
-		search->slot = slot.get<unsigned>();
+		std::size_t ways = 0;
+		for (const auto &[key, how] : kWays) {
+			if (!from.contains(key))
+				continue;
+			ways++;
+			search->how = how;
+			search->pattern = string_in(from, key, path, false);
+		}
+		if (ways != 1)
+			return fail(path, "must hold one of \"exported\", \"symbol\", \"class\" and \"table\"");
+		if (search->how == How::virtual_slot)
+			search->slots = {slot_in(from.value("slot", json()), path + ".slot")};
+		if (search->how == How::table)
+			read_slots(from.value("slots", json()), path + ".slots", search);
+	}
+
+	void read_slots(const json &slots, const std::string &path, PlaceSearch *search)
+	{
+		if (!slots.is_array() || slots.empty() || slots.size() > 4)
+			return fail(path, "must be a list of 1 to 4 numbers");
+		for (const json &slot : slots)
+			search->slots.push_back(slot_in(slot, path));
+	}
+
+	unsigned slot_in(const json &slot, const std::string &path)
+	{
+		if (slot.is_number_unsigned() && slot.get<uint64_t>() <= 1000)
+			return slot.get<unsigned>();
+		fail(path, "must be the number of a function in a table, from 0 to 1000");
+		return 0;
 	}
 
 	void read_values(const json &from, const std::string &path, RuntimePlace *place)
 	{
-		read_value(from, "identity", path, parse_value, &place->reads.identity);
-		read_value(from, "count", path, parse_value, &place->reads.value);
-		read_value(from, "layer", path, parse_string, &place->reads.name);
-		read_value(from, "kind", path, parse_string, &place->reads.kind);
-		if (!place->is_span() && place->reads.value.from == NP_READ_NOTHING)
+		PlaceReads &reads = place->reads;
+		read_expression(from, "identity", path, parse_value, &reads.identity);
+		CountExpression count;
+		read_expression(from, "count", path, parse_count, &count);
+		reads.value = count.value;
+		reads.summed = count.bytes;
+		read_expression(from, "layer", path, parse_string, &reads.name);
+		if (from.contains("kinds")) {
+			place->kinds = strings_in(from, "kinds", path);
+			read_expression(from, "kind", path, parse_value, &reads.kind);
+		} else {
+			read_expression(from, "kind", path, parse_string, &reads.kind);
+		}
+		if (from.contains("shape"))
+			read_shape(from["shape"], path + ".shape", &reads);
+		if (!place->is_span() && !reads.value.given())
 			fail(path, "spikes and synops need a \"count\": what one hit stands for, \"1\" perhaps");
-		if (place->reads.kind.from != NP_READ_NOTHING && place->reads.name.from == NP_READ_NOTHING)
-			fail(path, "a \"kind\" is read together with a \"layer\" only");
 	}
 
-	void read_value(const json &from, const char *key, const std::string &path,
-			Result<np_read> (*parse)(std::string_view), np_read *read)
+	void read_shape(const json &from, const std::string &path, PlaceReads *reads)
+	{
+		allow(from, path, {"sizes", "count", "bytes"});
+		if (error_)
+			return;
+		read_expression(from, "sizes", path, parse_value, &reads->shape);
+		read_expression(from, "count", path, parse_value, &reads->shape_count);
+		const json bytes = from.value("bytes", json(8));
+		if (bytes != 4 && bytes != 8)
+			return fail(path, "\"bytes\" of one size are 4 or 8");
+		reads->shape_size = bytes.get<uint32_t>();
+		if (!reads->shape.given() || !reads->shape_count.given())
+			fail(path, "needs \"sizes\", where they are, and \"count\", how many");
+	}
+
+	void read_moment(const json &from, const std::string &path, RuntimePlace *place)
+	{
+		const std::string at = string_in(from, "at", path, true);
+		if (!at.empty() && at != "entry" && at != "exit")
+			return fail(path, "\"at\" is entry or exit", &from["at"]);
+		place->at_exit = at == "exit";
+		if (place->at_exit && place->is_span())
+			return fail(path,
+				    "at the exit only spikes and synops are counted: ends of layers are seen anyway",
+				    &from["at"]);
+		for (const ValueExpression *value : place->reads.all()) {
+			if (place->at_exit && is_argument(*value))
+				return fail(path, "at the exit the arguments are gone; \"result\" is there",
+					    &from["at"]);
+			if (!place->at_exit && value->from == NP_READ_RESULT)
+				return fail(path, "\"result\" is there at the exit only");
+		}
+	}
+
+	static bool is_argument(const ValueExpression &value)
+	{
+		return value.from >= NP_READ_ARGUMENT_1 && value.from <= NP_READ_ARGUMENT_6;
+	}
+
+	template <typename Expression>
+	void read_expression(const json &from, const char *key, const std::string &path,
+			     Result<Expression> (*parse)(std::string_view), Expression *read)
 	{
 		if (!from.contains(key))
 			return;
 		const std::string text = string_in(from, key, path, false);
 		if (error_)
 			return;
-		const auto parsed = parse(text);
+		auto parsed = parse(text);
 		if (!parsed.ok())
 			return fail(path + "." + key, parsed.error().what, &from[key]);
-		*read = *parsed;
+		*read = std::move(*parsed);
 	}
 
 	std::string_view text_;
@@ -222,7 +305,7 @@ std::string_view to_string(PlaceMeans means)
 uint8_t RuntimePlace::arguments() const
 {
 	uint8_t found = 0;
-	for (const np_read *read : {&reads.identity, &reads.value, &reads.name, &reads.kind})
+	for (const ValueExpression *read : reads.all())
 		if (read->from >= NP_READ_ARGUMENT_1 && read->from <= NP_READ_ARGUMENT_6)
 			found |= static_cast<uint8_t>(1u << (read->from - NP_READ_ARGUMENT_1));
 	return found;
@@ -296,28 +379,6 @@ Result<std::vector<RuntimeDescription>> chosen_runtimes(const std::vector<std::s
 			chosen.push_back(std::move(description));
 	}
 	return chosen;
-}
-
-bool matches_pattern(std::string_view text, std::string_view pattern)
-{
-	std::size_t at = 0, in_pattern = 0, star = pattern.npos, behind_star = 0;
-	while (at < text.size()) {
-		if (in_pattern < pattern.size() && pattern[in_pattern] == '*') {
-			star = in_pattern++;
-			behind_star = at;
-		} else if (in_pattern < pattern.size() && pattern[in_pattern] == text[at]) {
-			in_pattern++;
-			at++;
-		} else if (star != pattern.npos) {
-			in_pattern = star + 1;
-			at = ++behind_star;
-		} else {
-			return false;
-		}
-	}
-	while (in_pattern < pattern.size() && pattern[in_pattern] == '*')
-		in_pattern++;
-	return in_pattern == pattern.size();
 }
 
 } // namespace neuroperf::collector

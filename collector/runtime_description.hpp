@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bpf/runtime_event.h"
+#include "collector/value_expression.hpp"
 #include "recording/result.hpp"
 
 namespace neuroperf::collector {
@@ -20,20 +21,41 @@ std::string_view to_string(PlaceMeans means); // "operator" for op
 
 struct PlaceSearch {
 	enum class How {
-		exported,    // a function in the file's dynamic symbols
-		symbol,      // a function in any of its symbol tables
-		virtual_slot // of a class and all that derive from it, by run-time type information
+		exported,     // a function in the file's dynamic symbols
+		symbol,       // a function in any of its symbol tables
+		virtual_slot, // of a class and all that derive from it, by run-time type information
+		table         // in tables of functions that an exported function returns
 	};
 	How how = How::exported;
-	std::string pattern; // '*' stands for anything; of virtual slots: the class as RTTI names it
-	unsigned slot = 0;
+	std::string pattern; // collector/name_pattern.hpp; of virtual slots: the class as RTTI names it
+	std::vector<unsigned> slots;
+};
+
+// What is read at a place; what is not given is not read.
+struct PlaceReads {
+	ValueExpression identity; // tells layers apart
+	ValueExpression value;    // a count, or with `summed` where the bytes are
+	ValueExpression summed;   // how many bytes are to be added up
+	ValueExpression name;
+	ValueExpression kind;               // a string, or a number that stands for one of `kinds`
+	ValueExpression shape, shape_count; // of its tensor: where the sizes are, how many
+	uint32_t shape_size = 8;            // bytes of one
+
+	std::vector<const ValueExpression *> all() const
+	{
+		return {&identity, &value, &summed, &name, &kind, &shape, &shape_count};
+	}
+	// Whether more than an identity tells layers apart.
+	bool tells_names() const { return name.given() || kind.given() || shape.given(); }
 };
 
 struct RuntimePlace {
 	std::string name; // of the layer or inference, where nothing else names it; {symbol} stands for the function's
 	PlaceMeans means = PlaceMeans::layer;
 	PlaceSearch find;
-	np_place reads{};
+	PlaceReads reads{};
+	std::vector<std::string> kinds{}; // by number
+	bool at_exit = false;             // where the function returns, not where it is entered
 
 	bool is_span() const { return means != PlaceMeans::spikes && means != PlaceMeans::synops; }
 	// Argument registers that are read: bit 0 is the first.
@@ -48,6 +70,7 @@ struct RuntimeDescription {
 	std::string requires_symbol;    // exported, or empty
 	std::string requires_class;     // by RTTI, or empty
 	std::vector<RuntimePlace> places;
+	std::vector<std::string> callers; // patterns of functions that call them: where ends of calls are seen at once
 
 	bool has_inferences() const;
 };
@@ -60,8 +83,5 @@ std::vector<RuntimeDescription> built_in_runtimes();
 // Which descriptions to use: "auto" (all), "none", or names; files of the user's come first.
 Result<std::vector<RuntimeDescription>> chosen_runtimes(const std::vector<std::string> &names,
 							const std::vector<std::string> &files);
-
-// '*' stands for any characters.
-bool matches_pattern(std::string_view text, std::string_view pattern);
 
 } // namespace neuroperf::collector

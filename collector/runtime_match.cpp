@@ -5,13 +5,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
+#include <optional>
 #include <span>
+
+#include "collector/function_body.hpp"
+#include "collector/name_pattern.hpp"
 
 namespace neuroperf::collector {
 namespace {
 
 constexpr std::size_t kMostFunctions = 20'000; // of one place
+constexpr std::size_t kMostCallers = 100;      // of one pattern
 constexpr std::size_t kCodeBytes = 512;        // of a function whose size nobody knows
+constexpr std::size_t kMostEntryBytes = 4096, kMostBodyBytes = 256 << 10;
 
 std::vector<CodePlace> functions_of(const PlaceSearch &search, const CodeIndex &file)
 {
@@ -21,7 +28,10 @@ std::vector<CodePlace> functions_of(const PlaceSearch &search, const CodeIndex &
 	case PlaceSearch::How::symbol:
 		return file.any(search.pattern);
 	case PlaceSearch::How::virtual_slot:
-		return file.virtual_slot(search.pattern, search.slot);
+		return file.virtual_slot(search.pattern, search.slots.front());
+	case PlaceSearch::How::table:
+		if (auto found = file.in_table(search.pattern, search.slots))
+			return {std::move(*found)};
 	}
 	return {};
 }
@@ -37,37 +47,144 @@ Result<ProbePoint> place_where_stack_is_known(uint16_t machine, std::span<const 
 	return point;
 }
 
-Result<FoundFunction> place_in(const CodePlace &code, const RuntimePlace &place, const CodeIndex &file,
-			       bool wide_nops_are_calls)
-{
-	const std::string bytes = file.code(code.offset, code.size ? std::min<uint64_t>(code.size, 4096) : kCodeBytes);
-	const std::span<const uint8_t> view(reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size());
-	ProbeWish wish;
-	wish.live_arguments = place.arguments();
-	wish.wide_nops_are_calls = wish.wide_nops_are_emulated = wide_nops_are_calls;
-	const auto entry = place_where_stack_is_known(file.machine(), view, wish);
-	if (!entry.ok())
-		return entry.error();
-	return FoundFunction{0, code.name, code.offset + entry->offset, entry->pushed_bytes, entry->cost};
-}
-
-void find_place(std::size_t index, const RuntimePlace &place, const CodeIndex &file, bool wide_nops_are_calls,
-		RuntimeMatch *match)
-{
-	std::vector<CodePlace> functions = functions_of(place.find, file);
-	if (functions.empty())
-		match->missing.push_back(index);
-	functions.resize(std::min(functions.size(), kMostFunctions));
-	for (const CodePlace &code : functions) {
-		auto found = place_in(code, place, file, wide_nops_are_calls);
-		if (!found.ok()) {
-			match->refused.push_back(fmt::format("{}: {}", code.name, found.error().what));
-			continue;
-		}
-		found->place = index;
-		match->functions.push_back(std::move(*found));
+class Matcher {
+public:
+	Matcher(const RuntimeDescription &runtime, const CodeIndex &file, bool wide_nops_are_calls)
+		: file_(file), wide_nops_are_calls_(wide_nops_are_calls)
+	{
+		match_.runtime = &runtime;
 	}
-}
+
+	RuntimeMatch match()
+	{
+		for (std::size_t i = 0; i < match_.runtime->places.size(); i++)
+			find_place(i, match_.runtime->places[i]);
+		for (const std::string &pattern : match_.runtime->callers)
+			find_calls(pattern);
+		return std::move(match_);
+	}
+
+private:
+	using Bytes = std::span<const uint8_t>;
+
+	void find_place(std::size_t index, const RuntimePlace &place)
+	{
+		std::vector<CodePlace> functions = functions_of(place.find, file_);
+		if (functions.empty())
+			match_.missing.push_back(index);
+		functions.resize(std::min(functions.size(), kMostFunctions));
+		for (const CodePlace &code : functions) {
+			const auto added = add_function(index, place, code);
+			if (!added.ok())
+				match_.refused.push_back(fmt::format("{}: {}", code.name, added.error().what));
+		}
+	}
+
+	Status add_function(std::size_t index, const RuntimePlace &place, const CodePlace &code)
+	{
+		const auto points = place.at_exit ? at_exits(code) : at_entry(code, place);
+		if (!points.ok())
+			return points.error();
+		for (const ProbePoint &point : *points) {
+			const uint64_t offset = code.offset + point.offset;
+			const auto reads = place_of(index, place, code, file_.address_of(offset).value_or(0));
+			if (!reads.ok())
+				return reads.error();
+			match_.functions.push_back(
+				{index, *reads, code.name, code.captured, offset, point.pushed_bytes, point.cost});
+		}
+		return Done{};
+	}
+
+	Result<std::vector<ProbePoint>> at_entry(const CodePlace &code, const RuntimePlace &place)
+	{
+		const std::string bytes = code_of(code, kMostEntryBytes);
+		ProbeWish wish;
+		wish.live_arguments = place.arguments();
+		wish.wide_nops_are_calls = wish.wide_nops_are_emulated = wide_nops_are_calls_;
+		auto point = place_where_stack_is_known(file_.machine(), view(bytes), wish);
+		if (!point.ok())
+			return point.error();
+		return std::vector<ProbePoint>{std::move(*point)};
+	}
+
+	// Whatever the instruction costs: a return is not emulated.
+	Result<std::vector<ProbePoint>> at_exits(const CodePlace &code)
+	{
+		if (code.size == 0 || code.size > kMostBodyBytes)
+			return Error{ErrorCode::not_found, "where it ends is not known", 0, ""};
+		const std::string bytes = code_of(code, kMostBodyBytes);
+		const auto exits = exits_of(file_.machine(), view(bytes));
+		if (!exits.ok())
+			return exits.error();
+		std::vector<ProbePoint> points;
+		for (const uint64_t offset : *exits)
+			points.push_back({offset, ProbeCost::stepped, 0, "ret"});
+		return points;
+	}
+
+	// Most places are read alike in all their functions.
+	Result<std::size_t> place_of(std::size_t index, const RuntimePlace &place, const CodePlace &code,
+				     uint64_t probe_address)
+	{
+		const auto value_of = [&](const FileReference &reference) -> std::optional<int64_t> {
+			const auto symbol = file_.data(filled_in(reference.symbol, code.captured));
+			if (!symbol)
+				return std::nullopt;
+			if (reference.what == FileReference::What::address)
+				return static_cast<int64_t>(symbol->offset);
+			return file_.constant_at(symbol->offset);
+		};
+		FoundPlace found;
+		found.place = index;
+		np_read *const to[] = {&found.reads.identity,   &found.reads.value, &found.reads.summed,
+				       &found.reads.name,       &found.reads.kind,  &found.reads.shape,
+				       &found.reads.shape_count};
+		bool of_file = false;
+		const auto expressions = place.reads.all();
+		for (std::size_t i = 0; i < expressions.size(); i++) {
+			const auto read = resolve(*expressions[i], value_of);
+			if (!read.ok())
+				return read.error();
+			*to[i] = *read;
+			of_file |= read->from == NP_READ_FILE;
+		}
+		found.reads.shape_size = place.reads.shape_size;
+		found.reads.probe_address = of_file ? probe_address : 0;
+		for (std::size_t i = match_.places.size(); i-- > 0 && match_.places[i].place == index;)
+			if (std::memcmp(&match_.places[i].reads, &found.reads, sizeof found.reads) == 0)
+				return i;
+		match_.places.push_back(found);
+		return match_.places.size() - 1;
+	}
+
+	void find_calls(const std::string &pattern)
+	{
+		std::vector<CodePlace> callers = file_.any(pattern);
+		callers.resize(std::min(callers.size(), kMostCallers));
+		for (const CodePlace &caller : callers) {
+			if (caller.size == 0 || caller.size > kMostBodyBytes)
+				continue;
+			const std::string bytes = code_of(caller, kMostBodyBytes);
+			const auto places = behind_calls_of(file_.machine(), view(bytes));
+			for (const uint64_t offset : places.ok() ? *places : std::vector<uint64_t>{})
+				match_.behind_calls.push_back(caller.offset + offset);
+		}
+	}
+
+	std::string code_of(const CodePlace &code, std::size_t most) const
+	{
+		return file_.code(code.offset, code.size ? std::min<uint64_t>(code.size, most) : kCodeBytes);
+	}
+	static Bytes view(const std::string &bytes)
+	{
+		return {reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size()};
+	}
+
+	const CodeIndex &file_;
+	bool wide_nops_are_calls_;
+	RuntimeMatch match_;
+};
 
 } // namespace
 
@@ -84,7 +201,7 @@ bool may_be(const RuntimeDescription &runtime, std::string_view path)
 		path.remove_suffix(kDeleted.size());
 	const std::string_view name = path.substr(path.rfind('/') + 1);
 	return std::any_of(runtime.files.begin(), runtime.files.end(),
-			   [name](const std::string &pattern) { return matches_pattern(name, pattern); });
+			   [name](const std::string &pattern) { return NamePattern(pattern).matches(name); });
 }
 
 bool is_runtime(const RuntimeDescription &runtime, const CodeIndex &file)
@@ -96,11 +213,17 @@ bool is_runtime(const RuntimeDescription &runtime, const CodeIndex &file)
 
 RuntimeMatch match_runtime(const RuntimeDescription &runtime, const CodeIndex &file, bool wide_nops_are_calls)
 {
-	RuntimeMatch match;
-	match.runtime = &runtime;
-	for (std::size_t i = 0; i < runtime.places.size(); i++)
-		find_place(i, runtime.places[i], file, wide_nops_are_calls, &match);
-	return match;
+	return Matcher(runtime, file, wide_nops_are_calls).match();
+}
+
+std::string filled_in(std::string text, const std::vector<std::string> &captured)
+{
+	for (std::size_t i = 0; i < captured.size(); i++) {
+		const std::string mark = fmt::format("{{{}}}", i + 1);
+		for (std::size_t at = 0; (at = text.find(mark, at)) != text.npos; at += captured[i].size())
+			text.replace(at, mark.size(), captured[i]);
+	}
+	return text;
 }
 
 Result<ProbePoint> place_behind_call(std::span<const uint8_t> code, bool wide_nops_are_calls)

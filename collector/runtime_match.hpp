@@ -15,20 +15,29 @@
 
 namespace neuroperf::collector {
 
+// A place as it is read in this file.
+struct FoundPlace {
+	std::size_t place = 0; // index in the description
+	np_place reads{};
+};
+
 struct FoundFunction {
-	std::size_t place = 0;     // index in the description
-	std::string name;          // symbol, or class of a virtual function
-	uint64_t entry_offset = 0; // in the file, of the probe at its entry
-	uint32_t pushed_bytes = 0; // how far the stack pointer has moved there
+	std::size_t place = 0;             // index in the description
+	std::size_t found_place = 0;       // index in RuntimeMatch::places
+	std::string name;                  // symbol, or class of a virtual function
+	std::vector<std::string> captured; // what each '*' of the place's pattern stood for
+	uint64_t probe_offset = 0;         // in the file, of the probe at its entry or at an exit
+	uint32_t pushed_bytes = 0;         // how far the stack pointer has moved there
 	ProbeCost cost = ProbeCost::stepped;
 };
 
 struct RuntimeMatch {
 	const RuntimeDescription *runtime = nullptr;
-	std::vector<FoundFunction> functions;
-	std::vector<std::size_t> missing; // places of which nothing was found
-	std::vector<std::string> refused; // "symbol: why no probe can go there"
-	std::size_t functions_found() const { return functions.size() + refused.size(); }
+	std::vector<FoundPlace> places;
+	std::vector<FoundFunction> functions; // one for each probe: those with several exits come several times
+	std::vector<uint64_t> behind_calls;   // offsets in the file, in functions that call them
+	std::vector<std::size_t> missing;     // places of which nothing was found
+	std::vector<std::string> refused;     // "symbol: why no probe can go there"
 	std::size_t with_cost(ProbeCost cost) const;
 };
 
@@ -38,6 +47,9 @@ bool may_be(const RuntimeDescription &runtime, std::string_view path);
 bool is_runtime(const RuntimeDescription &runtime, const CodeIndex &file);
 // Where its places are. `wide_nops_are_calls` as in ProbeWish; kernels where they are not step them.
 RuntimeMatch match_runtime(const RuntimeDescription &runtime, const CodeIndex &file, bool wide_nops_are_calls);
+
+// {1} to {9} become what the stars stood for.
+std::string filled_in(std::string text, const std::vector<std::string> &captured);
 
 // Where behind a call a probe goes: `code` is what the call returns to. Nothing has moved the stack pointer up to
 // there, or it is known how far.

@@ -58,7 +58,7 @@ struct RuntimeProbes::Impl {
 	void look_at(int pid);
 	void look_at_mapper(const MapNotice &notice);
 	void look_at_file(int pid, const FileMapping &mapping);
-	void attach(const RuntimeMatch &match, int file, RuntimeFile *told);
+	void attach(const RuntimeMatch &match, const FileKey &key, int file, RuntimeFile *told);
 	void attach_to(const bpf_program *to, int file, std::span<const UprobeSpot> spots, std::size_t *attached);
 	void attach_to_callers();
 	RuntimeSpans::Emit emit();
@@ -66,8 +66,10 @@ struct RuntimeProbes::Impl {
 		UniqueFd file;
 		std::vector<UprobeSpot> spots;
 	};
-	void find_behind_call(int pid, const FileMapping &mapping, uint64_t offset, SpotsOfFile *to);
-	std::size_t number_places(const RuntimeDescription &runtime);
+	void look_behind_call(int pid, const FileMapping &mapping, uint64_t offset, SpotsOfFile *to);
+	void find_behind_call(const FileKey &key, int file, uint64_t offset, const std::string &path,
+			      std::vector<UprobeSpot> *spots);
+	std::size_t number_places(const RuntimeMatch &match);
 	void update_counts();
 	static int take(void *context, void *data, std::size_t size);
 
@@ -86,7 +88,6 @@ struct RuntimeProbes::Impl {
 	std::vector<Uprobe> probes;
 	std::set<FileKey> seen;
 	std::set<std::pair<FileKey, uint64_t>> behind_calls; // offsets that have been looked at
-	std::map<const RuntimeDescription *, std::size_t> first_place;
 	std::vector<RuntimeFile> files;
 	RuntimeSpans spans;
 	std::string caller_problem; // of the last one
@@ -215,27 +216,27 @@ void RuntimeProbes::Impl::look_at_file(int pid, const FileMapping &mapping)
 		const RuntimeMatch match = match_runtime(runtime, *index, wide_nops_are_calls);
 		RuntimeFile told;
 		told.path = mapping.path;
-		attach(match, file->get(), &told);
+		attach(match, mapping.file, file->get(), &told);
 		told.attach_ns = monotonic_now_ns() - begin;
 		files.push_back(std::move(told));
 		return;
 	}
 }
 
-// Numbers of a description's places follow each other.
-std::size_t RuntimeProbes::Impl::number_places(const RuntimeDescription &runtime)
+// Numbers of a file's places follow each other.
+std::size_t RuntimeProbes::Impl::number_places(const RuntimeMatch &match)
 {
-	const auto [known, is_new] = first_place.try_emplace(&runtime, spans.places().size());
-	if (!is_new || known->second + runtime.places.size() > NP_MOST_PLACES)
-		return known->second;
-	for (const RuntimePlace &place : runtime.places) {
-		const uint32_t number = spans.add_place({&runtime, &place});
-		bpf_map_update_elem(bpf_map__fd(program->maps.np_places), &number, &place.reads, BPF_ANY);
+	const std::size_t first = spans.places().size();
+	for (const FoundPlace &found : match.places) {
+		if (spans.places().size() == NP_MOST_PLACES)
+			break;
+		const uint32_t number = spans.add_place({match.runtime, &match.runtime->places[found.place]});
+		bpf_map_update_elem(bpf_map__fd(program->maps.np_places), &number, &found.reads, BPF_ANY);
 	}
-	return known->second;
+	return first;
 }
 
-void RuntimeProbes::Impl::attach(const RuntimeMatch &match, int file, RuntimeFile *told)
+void RuntimeProbes::Impl::attach(const RuntimeMatch &match, const FileKey &key, int file, RuntimeFile *told)
 {
 	told->runtime = match.runtime->name;
 	told->title = match.runtime->title;
@@ -243,20 +244,27 @@ void RuntimeProbes::Impl::attach(const RuntimeMatch &match, int file, RuntimeFil
 	told->places_found = told->places - match.missing.size();
 	for (const std::size_t place : match.missing)
 		told->places_missing.push_back(match.runtime->places[place].name);
-	told->functions = match.functions_found();
+	told->functions = match.functions.size() + match.refused.size();
 	told->stepped = match.with_cost(ProbeCost::stepped);
 	told->refused = match.refused;
-	told->first_place = number_places(*match.runtime);
+	told->first_place = number_places(match);
+	told->last_place = spans.places().size();
 	std::vector<UprobeSpot> entries;
 	for (const FoundFunction &found : match.functions) {
-		const uint64_t place = told->first_place + found.place;
-		const uint64_t function = spans.add_function({found.name, found.pushed_bytes});
-		if (function >= NP_MOST_FUNCTIONS)
+		const uint64_t place = told->first_place + found.found_place;
+		const uint64_t function = spans.add_function({found.name, found.pushed_bytes, found.captured});
+		if (function >= NP_MOST_FUNCTIONS || place >= told->last_place)
 			break;
-		entries.push_back({found.entry_offset, NP_COOKIE(place, function, found.pushed_bytes,
+		entries.push_back({found.probe_offset, NP_COOKIE(place, function, found.pushed_bytes,
 								 match.runtime->places[found.place].is_span())});
 	}
 	attach_to(program->progs.np_runtime_entry, file, entries, &told->functions_attached);
+	SpotsOfFile callers;
+	for (const uint64_t offset : match.behind_calls)
+		find_behind_call(key, file, offset, told->path, &callers.spots);
+	std::size_t attached = 0;
+	attach_to(program->progs.np_runtime_return, file, callers.spots, &attached);
+	counts.callers_probed += attached;
 }
 
 void RuntimeProbes::Impl::attach_to(const bpf_program *to, int file, std::span<const UprobeSpot> spots,
@@ -278,7 +286,7 @@ void RuntimeProbes::Impl::attach_to_callers()
 		}
 		for (const FileMapping &mapping : mappings[caller.pid]) // none: it has ended
 			if (mapping.executable && caller.address >= mapping.start && caller.address < mapping.end)
-				find_behind_call(static_cast<int>(caller.pid), mapping,
+				look_behind_call(static_cast<int>(caller.pid), mapping,
 						 caller.address - mapping.start + mapping.offset, &found[mapping.file]);
 	}
 	for (const auto &[file, of_file] : found) {
@@ -290,30 +298,37 @@ void RuntimeProbes::Impl::attach_to_callers()
 	}
 }
 
-void RuntimeProbes::Impl::find_behind_call(int pid, const FileMapping &mapping, uint64_t offset, SpotsOfFile *to)
+void RuntimeProbes::Impl::look_behind_call(int pid, const FileMapping &mapping, uint64_t offset, SpotsOfFile *to)
 {
 	if (behind_calls.contains({mapping.file, offset})) {
-		counts.callers++; // of another process
+		counts.callers++; // of another process, or known before
 		counts.callers_probed++;
 		return;
 	}
 	auto file = open_mapped_file(pid, mapping);
 	if (!file.ok())
 		return; // it has ended since
-	behind_calls.emplace(mapping.file, offset);
+	find_behind_call(mapping.file, file->get(), offset, mapping.path, &to->spots);
+	to->file = std::move(*file);
+}
+
+void RuntimeProbes::Impl::find_behind_call(const FileKey &key, int file, uint64_t offset, const std::string &path,
+					   std::vector<UprobeSpot> *spots)
+{
+	if (!behind_calls.emplace(key, offset).second)
+		return;
 	counts.callers++;
 	uint8_t code[kCodeBehindCall];
-	const ssize_t size = ::pread(file->get(), code, sizeof code, static_cast<off_t>(offset));
+	const ssize_t size = ::pread(file, code, sizeof code, static_cast<off_t>(offset));
 	if (size <= 0)
 		return;
 	const auto point = place_behind_call({code, static_cast<std::size_t>(size)}, wide_nops_are_calls);
 	if (!point.ok() || point->pushed_bytes == kPushedUnknown) {
-		caller_problem = fmt::format("{} at {:#x}: {}", mapping.path, offset,
+		caller_problem = fmt::format("{} at {:#x}: {}", path, offset,
 					     point.ok() ? "the stack pointer moves" : point.error().what);
 		return;
 	}
-	to->file = std::move(*file);
-	to->spots.push_back({offset + point->offset, spans.add_return(point->pushed_bytes)});
+	spots->push_back({offset + point->offset, spans.add_return(point->pushed_bytes)});
 	counts.callers_stepped += point->cost == ProbeCost::stepped ? 1 : 0;
 }
 
@@ -351,6 +366,7 @@ void RuntimeProbes::Impl::update_counts()
 	counts.hits_of_others = __atomic_load_n(&bss->np_hits_of_others, __ATOMIC_RELAXED);
 	counts.dropped = __atomic_load_n(&bss->np_dropped, __ATOMIC_RELAXED);
 	counts.unreadable = __atomic_load_n(&bss->np_unreadable, __ATOMIC_RELAXED);
+	counts.too_large = __atomic_load_n(&bss->np_too_large, __ATOMIC_RELAXED);
 	counts.recursion_misses = recursion_misses(bpf_program__fd(program->progs.np_runtime_entry)) +
 				  recursion_misses(bpf_program__fd(program->progs.np_runtime_return));
 	counts.spans = spans.counts();
@@ -456,8 +472,8 @@ const std::vector<RuntimeFile> &RuntimeProbes::files() const
 uint64_t RuntimeProbes::hits_in(const RuntimeFile &file) const
 {
 	uint64_t hits = 0;
-	for (std::size_t i = 0; i < file.places; i++)
-		hits += impl_->spans.hits_by_place()[file.first_place + i];
+	for (std::size_t i = file.first_place; i < file.last_place; i++)
+		hits += impl_->spans.hits_by_place()[i];
 	return hits;
 }
 

@@ -35,8 +35,8 @@ struct RuntimeFile {
 	std::size_t functions = 0, functions_attached = 0; // in which places were found
 	std::size_t stepped = 0; // of them at an instruction that the kernel single-steps: dear
 	std::vector<std::string> refused;
-	uint64_t attach_ns = 0;      // how long finding and attaching took
-	std::size_t first_place = 0; // its places in hits()
+	uint64_t attach_ns = 0;                      // how long finding and attaching took
+	std::size_t first_place = 0, last_place = 0; // their numbers; the last one is not its own
 };
 
 struct RuntimeProbesCounts {
@@ -45,6 +45,7 @@ struct RuntimeProbesCounts {
 	uint64_t hits_of_others = 0; // which map the same file
 	uint64_t dropped = 0;        // the ring was full
 	uint64_t unreadable = 0;     // memory that a description names was not there
+	uint64_t too_large = 0;      // counts that are sums of more bytes than are added up: left out
 	uint64_t recursion_misses = 0;
 	uint64_t bad_records = 0;
 	uint64_t files_looked_at = 0, files_unreadable = 0;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collector/runtime_spans.hpp"
 
-#include <cxxabi.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <utility>
 
+#include "collector/name_pattern.hpp"
 #include "collector/own_event_encoder.hpp"
+#include "collector/runtime_match.hpp"
 
 namespace neuroperf::collector {
 namespace {
@@ -32,19 +32,13 @@ constexpr uint64_t kReturnAddressBytes = 0;
 // mangled, or an RTTI name, which is a type.
 std::vector<std::string> parts_of(const std::string &symbol)
 {
-	int status = 0;
-	const std::unique_ptr<char, void (*)(void *)> demangled(
-		symbol.starts_with('N')    ? abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status)
-		: symbol.starts_with("_Z") ? abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status)
-					   : nullptr,
-		std::free);
-	const std::string_view text = demangled ? std::string_view(demangled.get()) : std::string_view(symbol);
+	const std::string text = demangled(symbol);
 	std::vector<std::string> parts(1);
 	int depth = 0;
 	for (std::size_t i = 0; i < text.size(); i++) {
 		if (depth == 0 && text[i] == '(')
 			break;
-		if (depth == 0 && text.substr(i).starts_with("::")) {
+		if (depth == 0 && std::string_view(text).substr(i).starts_with("::")) {
 			parts.emplace_back();
 			i++;
 			continue;
@@ -55,22 +49,39 @@ std::vector<std::string> parts_of(const std::string &symbol)
 	return parts;
 }
 
-// {symbol} is the function's own name, {class} that of what it is in.
-void fill_in(const std::string &symbol, std::string *name)
+// {symbol} is the function's own name, {class} that of what it is in, {1} what the first star stood for.
+void fill_in(const NumberedFunction &function, std::string *name)
 {
 	if (name->find('{') == name->npos)
 		return;
-	const std::vector<std::string> parts = parts_of(symbol);
+	const std::vector<std::string> parts = parts_of(function.name);
 	const std::pair<std::string_view, std::string> known[] = {
 		{"{symbol}", parts.back()}, {"{class}", parts[parts.size() > 1 ? parts.size() - 2 : 0]}};
 	for (const auto &[word, text] : known)
 		if (const std::size_t at = name->find(word); at != name->npos)
 			name->replace(at, word.size(), text);
+	*name = filled_in(std::move(*name), function.captured);
 }
 
 std::string text_of(const char *characters, std::size_t size)
 {
 	return {characters, ::strnlen(characters, size)};
+}
+
+std::string kind_of(const np_runtime_names &names, const RuntimePlace &place)
+{
+	const std::string text = text_of(names.kind, sizeof names.kind);
+	if (!place.reads.kind.given() || place.reads.kind.as != NP_AS_NUMBER)
+		return place.reads.kind.as == NP_AS_TYPE_NAME ? demangled(text) : text;
+	return names.kind_number < place.kinds.size() ? place.kinds[names.kind_number]
+						      : fmt::format("{}", names.kind_number);
+}
+
+// "[1x3x224x224]"
+std::string shape_of(const np_runtime_names &names)
+{
+	const std::size_t count = std::min<std::size_t>(names.shape_count, NP_MOST_DIMENSIONS);
+	return count == 0 ? "" : fmt::format(" [{}]", fmt::join(names.shape, names.shape + count, "x"));
 }
 
 np_slot slot_of(uint16_t type, uint64_t time_ns, uint32_t id, uint64_t value)
@@ -208,14 +219,17 @@ void RuntimeSpans::take_names(const np_runtime_names &names)
 		return;
 	}
 	Names &known = names_[{names.event.pid, names.event.place, names.event.identity}];
-	known = {text_of(names.name, sizeof names.name), text_of(names.kind, sizeof names.kind), 0, 0};
+	const RuntimePlace &place = *places_[names.event.place].place;
+	const std::string name = text_of(names.name, sizeof names.name);
+	known = {place.reads.name.as == NP_AS_TYPE_NAME ? demangled(name) : name, kind_of(names, place),
+		 shape_of(names), 0, 0};
 }
 
 // What tells layers apart: the runtime's own object where the description reads one, else the function.
 RuntimeSpans::Names *RuntimeSpans::names_of(const np_runtime_event &event, const RuntimePlace &place)
 {
-	if (place.reads.name.from == NP_READ_NOTHING) {
-		const bool by_identity = place.reads.identity.from != NP_READ_NOTHING;
+	if (!place.reads.tells_names()) {
+		const bool by_identity = place.reads.identity.given();
 		return names_.size() >= kMostIdentities ? nullptr
 		       : by_identity                    ? &names_[{event.pid, event.place, event.identity}]
 							: &names_[{0, event.place, event.function}];
@@ -235,7 +249,9 @@ uint32_t RuntimeSpans::id_of(const np_runtime_event &event, const NumberedPlace 
 	Definition definition;
 	definition.what = described.means == PlaceMeans::inference ? NP_DEFINES_INFERENCE : NP_DEFINES_LAYER;
 	definition.name = known && !known->name.empty() ? known->name : described.name;
-	fill_in(functions_[event.function].name, &definition.name);
+	fill_in(functions_[event.function], &definition.name);
+	if (known)
+		definition.name += known->shape;
 	if (start_up)
 		definition.name = "start-up: " + definition.name;
 	definition.kind = known && !known->kind.empty() ? known->kind : std::string(to_string(described.means));

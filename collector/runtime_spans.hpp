@@ -34,8 +34,9 @@ struct NumberedPlace {
 
 // One function in which a place was found.
 struct NumberedFunction {
-	std::string name;          // for people
-	uint32_t pushed_bytes = 0; // at the entry probe
+	std::string name;                    // for people
+	uint32_t pushed_bytes = 0;           // at the entry probe
+	std::vector<std::string> captured{}; // what the stars of the place's pattern stood for
 };
 
 // Where a call returns to: a probe goes there, or a little behind.
@@ -95,7 +96,7 @@ private:
 	};
 	using Identity = std::tuple<uint32_t, uint16_t, uint64_t>; // process, place, identity
 	struct Names {
-		std::string name, kind;
+		std::string name, kind, shape;
 		uint32_t id = 0, start_up_id = 0; // 0: none yet
 	};
 

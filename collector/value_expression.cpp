@@ -14,6 +14,12 @@ namespace {
 
 constexpr int kDeepest = 32;
 constexpr int64_t kLargestNumber = int64_t{1} << 40;
+constexpr std::size_t kMostReferences = 8;
+
+bool fits_offset(int64_t number)
+{
+	return number >= std::numeric_limits<int32_t>::min() && number <= std::numeric_limits<int32_t>::max();
+}
 
 struct ReadWord {
 	std::string_view word;
@@ -25,26 +31,43 @@ class Parser {
 public:
 	explicit Parser(std::string_view text) : text_(text) {}
 
-	Result<np_read> value()
+	Result<ValueExpression> value()
 	{
-		np_read read{};
+		ValueExpression read;
 		parse_sum(&read, 0);
-		return end(read);
+		return end(std::move(read));
 	}
 
-	Result<np_read> string()
+	Result<ValueExpression> string()
 	{
-		np_read read{};
-		const bool is_std = take("std_string");
-		if (!is_std && !take("c_string"))
-			fail("a string is c_string(...) or std_string(...)");
+		ValueExpression read;
+		const bool is_std = take("std_string"), is_type = !is_std && take("type_name");
+		if (!is_std && !is_type && !take("c_string"))
+			fail("a string is c_string(...), std_string(...) or type_name(...)");
 		parse_in_brackets(&read, 0);
-		read.as = is_std ? NP_AS_STD_STRING : NP_AS_C_STRING;
-		return end(read);
+		if (is_type)
+			follow_to_type_name(&read);
+		read.as = is_std ? NP_AS_STD_STRING : is_type ? NP_AS_TYPE_NAME : NP_AS_C_STRING;
+		return end(std::move(read));
+	}
+
+	Result<CountExpression> count()
+	{
+		CountExpression count;
+		if (!take("sum_u8")) {
+			parse_sum(&count.value, 0);
+			return end(std::move(count));
+		}
+		expect("(");
+		parse_sum(&count.value, 1);
+		expect(",");
+		parse_sum(&count.bytes, 1);
+		expect(")");
+		return end(std::move(count));
 	}
 
 private:
-	Result<np_read> end(const np_read &read)
+	template <typename Expression> Result<Expression> end(Expression read)
 	{
 		skip_spaces();
 		if (!error_ && at_ < text_.size())
@@ -52,6 +75,12 @@ private:
 		if (error_)
 			return *error_;
 		return read;
+	}
+
+	void expect(std::string_view mark)
+	{
+		if (!error_ && !take(mark))
+			fail(fmt::format("{} was expected", mark));
 	}
 
 	void fail(std::string_view what)
@@ -92,20 +121,47 @@ private:
 		return found;
 	}
 
-	void parse_sum(np_read *read, int depth)
+	void parse_sum(ValueExpression *read, int depth)
 	{
 		parse_term(read, depth);
 		while (!error_) {
 			if (take("+"))
-				read->add += number();
+				parse_summand(read, 1);
 			else if (take("-"))
-				read->add -= number();
+				parse_summand(read, -1);
 			else
 				return;
 		}
 	}
 
-	void parse_term(np_read *read, int depth)
+	void parse_summand(ValueExpression *read, int64_t sign)
+	{
+		if (take("file_u32"))
+			return refer(FileReference::What::number, sign, read);
+		const int64_t found = number();
+		if (!error_ && take("*")) {
+			if (!take("file_u32"))
+				return fail("file_u32(...) was expected");
+			return refer(FileReference::What::number, sign * found, read);
+		}
+		read->add += sign * found;
+	}
+
+	void refer(FileReference::What what, int64_t times, ValueExpression *read)
+	{
+		expect("(");
+		expect("\"");
+		const std::size_t end = error_ ? text_.npos : text_.find('"', at_);
+		if (end == text_.npos || end == at_)
+			return fail("a symbol in quotation marks was expected");
+		if (read->references.size() == kMostReferences)
+			return fail(fmt::format("more than {} symbols", kMostReferences));
+		read->references.push_back({what, std::string(text_.substr(at_, end - at_)), times, read->steps});
+		at_ = end + 1;
+		expect(")");
+	}
+
+	void parse_term(ValueExpression *read, int depth)
 	{
 		if (take("arg")) {
 			const char digit = at_ < text_.size() ? text_[at_] : ' ';
@@ -115,6 +171,14 @@ private:
 			read->from = static_cast<uint8_t>(NP_READ_ARGUMENT_1 + (digit - '1'));
 			return;
 		}
+		if (take("result")) {
+			read->from = NP_READ_RESULT;
+			return;
+		}
+		if (take("data")) {
+			read->from = NP_READ_FILE;
+			return refer(FileReference::What::address, 1, read);
+		}
 		for (const ReadWord &known : kReads)
 			if (take(known.word)) {
 				parse_in_brackets(read, depth);
@@ -122,23 +186,32 @@ private:
 			}
 		skip_spaces();
 		if (at_ >= text_.size() || std::isdigit(static_cast<unsigned char>(text_[at_])) == 0)
-			return fail("arg1 to arg6, *(...), u8(...) to u64(...) or a number was expected");
+			return fail("arg1 to arg6, result, data(...), *(...), u8(...) to u64(...) or a number was "
+				    "expected");
 		read->from = NP_READ_CONSTANT;
 		read->add += number();
 	}
 
-	void parse_in_brackets(np_read *read, int depth)
+	// The object's table of virtual functions, behind the pointer to its typeinfo, which has the name.
+	void follow_to_type_name(ValueExpression *read)
+	{
+		add_step(read, 8);
+		read->add -= 8;
+		add_step(read, 8);
+		read->add += 8;
+		add_step(read, 8);
+	}
+
+	void parse_in_brackets(ValueExpression *read, int depth)
 	{
 		if (depth > kDeepest)
 			return fail("too deep");
-		if (!take("("))
-			return fail("( was expected");
+		expect("(");
 		parse_sum(read, depth + 1);
-		if (!error_ && !take(")"))
-			fail(") was expected");
+		expect(")");
 	}
 
-	void add_step(np_read *read, uint8_t size)
+	void add_step(ValueExpression *read, uint8_t size)
 	{
 		if (error_)
 			return;
@@ -148,7 +221,7 @@ private:
 			return fail(fmt::format("more than {} reads", NP_READ_STEPS));
 		if (read->steps > 0 && read->last_size != 8)
 			return fail("only the outermost read may be smaller than a pointer");
-		if (read->add < std::numeric_limits<int32_t>::min() || read->add > std::numeric_limits<int32_t>::max())
+		if (!fits_offset(read->add))
 			return fail("an offset does not fit 32 bits");
 		read->offsets[read->steps++] = static_cast<int32_t>(read->add);
 		read->add = 0;
@@ -162,14 +235,42 @@ private:
 
 } // namespace
 
-Result<np_read> parse_value(std::string_view text)
+Result<ValueExpression> parse_value(std::string_view text)
 {
 	return Parser(text).value();
 }
 
-Result<np_read> parse_string(std::string_view text)
+Result<ValueExpression> parse_string(std::string_view text)
 {
 	return Parser(text).string();
+}
+
+Result<CountExpression> parse_count(std::string_view text)
+{
+	return Parser(text).count();
+}
+
+Result<np_read> resolve(const ValueExpression &value,
+			const std::function<std::optional<int64_t>(const FileReference &)> &value_of)
+{
+	np_read read = value;
+	for (const FileReference &reference : value.references) {
+		const auto found = value_of(reference);
+		int64_t product = 0, sum = 0;
+		if (!found)
+			return Error{ErrorCode::not_found, fmt::format("no {} in the file", reference.symbol), 0, ""};
+		const bool last = reference.step == read.steps;
+		const bool overflows =
+			__builtin_mul_overflow(*found, reference.times, &product) ||
+			__builtin_add_overflow(product, last ? read.add : read.offsets[reference.step], &sum);
+		if (overflows || (!last && !fits_offset(sum)))
+			return Error{ErrorCode::format, fmt::format("{} is too large", reference.symbol), 0, ""};
+		if (last)
+			read.add = sum;
+		else
+			read.offsets[reference.step] = static_cast<int32_t>(sum);
+	}
+	return read;
 }
 
 } // namespace neuroperf::collector

@@ -1,24 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0
 // The small language in which runtime descriptions say what to read where a probe is hit (docs/adding-a-runtime.md).
 //
-//   value  = term { ("+" | "-") number }
-//   term   = "arg1" .. "arg6" | number | read "(" value ")"
+//   value  = term { ("+" | "-") summand }
+//   term   = "arg1" .. "arg6" | "result" | "data" "(" symbol ")" | number | read "(" value ")"
 //   read   = "*" (a pointer) | "u8" | "u16" | "u32" | "u64"
-//   string = "c_string" "(" value ")" | "std_string" "(" value ")"
+//   summand = number | [number "*"] "file_u32" "(" symbol ")"
+//   symbol = '"' pattern of a name, of which {1} is what the first '*' of the place's own pattern stood for '"'
+//   string = ("c_string" | "std_string" | "type_name") "(" value ")"
+//   count  = value | "sum_u8" "(" value "," value ")"
 //
 // "*(*(arg2+8)+8)" is what a pointer at arg2+8 points to, 8 bytes behind. It becomes fixed steps for a BPF program
 // (bpf/runtime_event.h): at most NP_READ_STEPS reads, a smaller one only as the last.
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "bpf/runtime_event.h"
 #include "recording/result.hpp"
 
 namespace neuroperf::collector {
 
+// What depends on the file in which a place was found: to be added to an offset.
+struct FileReference {
+	enum class What { address, number };
+	What what = What::address; // of the symbol, or the 32 bits that stand there
+	std::string symbol;        // a pattern
+	int64_t times = 1;
+	std::size_t step = 0; // of np_read: offsets[step], or `add` behind the last one
+};
+
+// What a BPF program reads, and what of it is only known with the file.
+struct ValueExpression : np_read {
+	std::vector<FileReference> references;
+
+	ValueExpression() : np_read{} {}
+	bool given() const { return from != NP_READ_NOTHING; }
+};
+
+struct CountExpression {
+	ValueExpression value; // with `bytes`: where they are
+	ValueExpression bytes; // how many are to be added up; else not given
+};
+
 // Errors: format, saying what is wrong at which column.
-Result<np_read> parse_value(std::string_view text);
-Result<np_read> parse_string(std::string_view text);
+Result<ValueExpression> parse_value(std::string_view text);
+Result<ValueExpression> parse_string(std::string_view text);
+Result<CountExpression> parse_count(std::string_view text);
+
+// `value_of` says what a reference stands for. Errors: not_found if it does not know, format if the sum is too large.
+Result<np_read> resolve(const ValueExpression &value,
+			const std::function<std::optional<int64_t>(const FileReference &)> &value_of);
 
 } // namespace neuroperf::collector

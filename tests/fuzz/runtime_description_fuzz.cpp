@@ -8,11 +8,15 @@ using namespace neuroperf::collector;
 
 namespace {
 
-void check(const np_read &read)
+void check(const ValueExpression &read)
 {
 	const bool sized = read.steps == 0 || read.last_size == 1 || read.last_size == 2 || read.last_size == 4 ||
 			   read.last_size == 8;
-	if (read.steps > NP_READ_STEPS || read.from > NP_READ_CONSTANT || !sized)
+	if (read.steps > NP_READ_STEPS || read.from > NP_READ_FILE || !sized)
+		__builtin_trap();
+	// Whatever the symbols of a hostile file say.
+	const auto resolved = resolve(read, [](const FileReference &) { return INT64_MAX; });
+	if (resolved.ok() ? !read.references.empty() && resolved->steps != read.steps : read.references.empty())
 		__builtin_trap();
 }
 
@@ -33,8 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	for (const RuntimePlace &place : description->places)
-		for (const np_read *read :
-		     {&place.reads.identity, &place.reads.value, &place.reads.name, &place.reads.kind})
+		for (const ValueExpression *read : place.reads.all())
 			check(*read);
 	return 0;
 }

@@ -90,17 +90,5 @@ TEST(RuntimeDescription, FilesOfTheUserReplaceWhatIsKnown)
 	EXPECT_FALSE(chosen_runtimes({}, {folder.path() + "/missing.json"}).ok());
 }
 
-TEST(RuntimeDescription, Patterns)
-{
-	EXPECT_TRUE(matches_pattern("libonnxruntime.so.1", "libonnxruntime.so*"));
-	EXPECT_TRUE(matches_pattern("libonnxruntime.so", "libonnxruntime.so*"));
-	EXPECT_TRUE(matches_pattern("abcabc", "*abc"));
-	EXPECT_TRUE(matches_pattern("_ZN2cv3dnn14dnn4Net4Impl", "_ZN2cv3dnn*Net*Impl"));
-	EXPECT_FALSE(matches_pattern("xlibnrniv.so", "libnrniv.so*"));
-	EXPECT_FALSE(matches_pattern("abcabd", "*abc"));
-	EXPECT_FALSE(matches_pattern("", "a"));
-	EXPECT_TRUE(matches_pattern("", "*"));
-}
-
 } // namespace
 } // namespace neuroperf::collector

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "collector/function_body.hpp"
+
+#include <elf.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <optional>
+
+#include "collector/probed_instruction.hpp"
+
+namespace neuroperf::collector {
+namespace {
+
+class Body {
+public:
+	Body(uint16_t elf_machine, Code code)
+		: x86_(elf_machine == EM_X86_64), code_(code),
+		  disassembler_(x86_ ? CS_ARCH_X86 : CS_ARCH_ARM64, x86_ ? CS_MODE_64 : CS_MODE_LITTLE_ENDIAN)
+	{
+	}
+
+	// Calls `visit(offset, instruction)` until one cannot be decoded; whether all could.
+	template <typename Visit> bool each(Visit visit)
+	{
+		for (std::size_t offset = 0; offset < code_.size();) {
+			const cs_insn *insn = disassembler_.at(code_, offset);
+			if (!insn)
+				return false;
+			visit(offset, *insn);
+			offset += insn->size;
+		}
+		return true;
+	}
+
+	bool returns(const cs_insn &insn) const { return in_group(insn, {CS_GRP_RET}); }
+	bool calls(const cs_insn &insn) const { return in_group(insn, {CS_GRP_CALL}); }
+	// To another function, or nobody knows where.
+	bool jumps_away(const cs_insn &insn) const
+	{
+		if (!in_group(insn, {CS_GRP_JUMP}))
+			return false;
+		const auto target = jump_target(insn);
+		return !target || *target < 0 || *target >= static_cast<int64_t>(code_.size());
+	}
+
+private:
+	std::optional<int64_t> jump_target(const cs_insn &insn) const // as an offset: code is decoded as if it lay at 0
+	{
+		if (x86_) {
+			const cs_x86 &detail = insn.detail->x86;
+			return detail.op_count == 1 && detail.operands[0].type == X86_OP_IMM
+				       ? std::optional(detail.operands[0].imm)
+				       : std::nullopt;
+		}
+		const cs_arm64 &detail = insn.detail->arm64;
+		const auto &last = detail.operands[detail.op_count > 0 ? detail.op_count - 1 : 0];
+		return detail.op_count > 0 && last.type == ARM64_OP_IMM ? std::optional(last.imm) : std::nullopt;
+	}
+
+	bool x86_;
+	Code code_;
+	Disassembler disassembler_;
+};
+
+bool is_known(uint16_t elf_machine)
+{
+	return elf_machine == EM_X86_64 || elf_machine == EM_AARCH64;
+}
+
+Error unknown_machine(uint16_t elf_machine)
+{
+	return {ErrorCode::unsupported, fmt::format("cannot read code for ELF machine {}", elf_machine), 0, ""};
+}
+
+Error not_decodable()
+{
+	return {ErrorCode::format, "its code cannot be decoded", 0, ""};
+}
+
+} // namespace
+
+Result<std::vector<uint64_t>> exits_of(uint16_t elf_machine, std::span<const uint8_t> code)
+{
+	if (!is_known(elf_machine))
+		return unknown_machine(elf_machine);
+	Body body(elf_machine, code);
+	std::vector<uint64_t> exits;
+	std::optional<uint64_t> jump;
+	const bool whole = body.each([&](std::size_t offset, const cs_insn &insn) {
+		if (body.returns(insn))
+			exits.push_back(offset);
+		else if (!jump && body.jumps_away(insn))
+			jump = offset;
+	});
+	if (!whole)
+		return not_decodable();
+	if (jump)
+		return Error{ErrorCode::not_found,
+			     fmt::format("it is also left by a jump, at +{}, behind which its end is not seen", *jump),
+			     0, ""};
+	if (exits.empty())
+		return Error{ErrorCode::not_found, "it does not return", 0, ""};
+	return exits;
+}
+
+Result<std::vector<uint64_t>> behind_calls_of(uint16_t elf_machine, std::span<const uint8_t> code)
+{
+	if (!is_known(elf_machine))
+		return unknown_machine(elf_machine);
+	Body body(elf_machine, code);
+	std::vector<uint64_t> places;
+	const bool whole = body.each([&](std::size_t offset, const cs_insn &insn) {
+		if (body.calls(insn) && offset + insn.size < code.size())
+			places.push_back(offset + insn.size);
+	});
+	if (!whole)
+		return not_decodable();
+	return places;
+}
+
+std::vector<uint64_t> addresses_taken(uint16_t elf_machine, std::span<const uint8_t> code, uint64_t address)
+{
+	std::vector<uint64_t> found;
+	if (!is_known(elf_machine))
+		return found;
+	Body body(elf_machine, code);
+	std::array<uint64_t, 32> pages{}; // arm64: what adrp left in x0 to x31
+	body.each([&](std::size_t offset, const cs_insn &insn) {
+		const uint64_t here = address + offset;
+		if (elf_machine == EM_X86_64) {
+			const cs_x86 &detail = insn.detail->x86;
+			if (insn.id == X86_INS_LEA && detail.op_count == 2 &&
+			    detail.operands[1].mem.base == X86_REG_RIP)
+				found.push_back(here + insn.size + static_cast<uint64_t>(detail.operands[1].mem.disp));
+			return;
+		}
+		const cs_arm64 &detail = insn.detail->arm64;
+		const auto number = [&](int operand) {
+			const int reg = detail.operands[operand].reg - ARM64_REG_X0;
+			return reg >= 0 && reg < 29 ? std::optional<std::size_t>(reg) : std::nullopt;
+		};
+		if (insn.id == ARM64_INS_ADR && detail.op_count == 2)
+			found.push_back(static_cast<uint64_t>(detail.operands[1].imm) + address);
+		if (insn.id == ARM64_INS_ADRP && detail.op_count == 2 && number(0))
+			pages[*number(0)] = (here & ~uint64_t{0xfff}) + static_cast<uint64_t>(detail.operands[1].imm) -
+					    (offset & ~uint64_t{0xfff});
+		if (insn.id == ARM64_INS_ADD && detail.op_count == 3 && number(1) && pages[*number(1)] != 0 &&
+		    detail.operands[2].type == ARM64_OP_IMM)
+			found.push_back(pages[*number(1)] + static_cast<uint64_t>(detail.operands[2].imm));
+	});
+	return found;
+}
+
+} // namespace neuroperf::collector

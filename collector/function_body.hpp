@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the code of a whole function, read from its first byte to its last, says: where it returns, where it goes on
+// behind calls, which addresses it takes. x86-64 and aarch64.
+//
+// Code is decoded one instruction after the other; compilers put no data between the instructions of a function. Where
+// one cannot be decoded the answer is an error, not a guess.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "recording/result.hpp"
+
+namespace neuroperf::collector {
+
+// Offsets of the instructions that return to the caller. Errors: format (not decodable), not_found (there is none, or
+// the function is also left by a jump, behind which nobody sees it return), unsupported (another machine).
+Result<std::vector<uint64_t>> exits_of(uint16_t elf_machine, std::span<const uint8_t> code);
+
+// Offsets behind its calls. Errors as above.
+Result<std::vector<uint64_t>> behind_calls_of(uint16_t elf_machine, std::span<const uint8_t> code);
+
+// Addresses that it computes relative to itself, in order, if it lies at `address`: of data or functions. As far as it
+// can be decoded.
+std::vector<uint64_t> addresses_taken(uint16_t elf_machine, std::span<const uint8_t> code, uint64_t address);
+
+} // namespace neuroperf::collector
