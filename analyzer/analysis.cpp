@@ -123,6 +123,13 @@ private:
 		case OwnEvent::unseen_end:
 			note_time(time_ns);
 			return analysis_.layers.end_unseen(thread_of(sample.identity), definition(), time_ns);
+		case OwnEvent::request_begin:
+		case OwnEvent::request_end: {
+			note_time(time_ns);
+			const RequestKey request{sample.identity.pid, definition(), number(1)};
+			return kind == OwnEvent::request_begin ? analysis_.layers.begin_request(request, time_ns)
+							       : analysis_.layers.end_request(request, time_ns);
+		}
 		case OwnEvent::spikes:
 			note_time(time_ns);
 			return analysis_.layers.add_spikes(thread_of(sample.identity), definition(), number(1));
@@ -163,7 +170,8 @@ private:
 	{
 		return kind == OwnEvent::layer_begin || kind == OwnEvent::layer_end ||
 		       kind == OwnEvent::inference_begin || kind == OwnEvent::inference_end ||
-		       kind == OwnEvent::unseen_end || kind == OwnEvent::spikes || kind == OwnEvent::synops;
+		       kind == OwnEvent::unseen_end || kind == OwnEvent::request_begin ||
+		       kind == OwnEvent::request_end || kind == OwnEvent::spikes || kind == OwnEvent::synops;
 	}
 
 	static Definition::What what(uint64_t number)

@@ -9,6 +9,7 @@ namespace {
 
 // A stack deeper than this is damage, not a network.
 constexpr std::size_t kMaxDepth = 4096;
+constexpr std::size_t kMaxRequests = 100'000; // open at a time
 
 } // namespace
 
@@ -139,6 +140,38 @@ void Layers::end_unseen(ThreadId id, DefinitionNumber number, uint64_t time_ns)
 		stack.back().children_ns += call.children_ns;
 }
 
+void Layers::begin_request(const RequestKey &request, uint64_t time_ns)
+{
+	if (!definition(request.inference))
+		return;
+	if (requests_.size() >= kMaxRequests && !requests_.contains(request)) {
+		problems_.begin_without_end++;
+		return;
+	}
+	const auto [open, is_new] = requests_.try_emplace(request, time_ns);
+	if (is_new)
+		return;
+	problems_.begin_without_end++; // submitted again
+	open->second = time_ns;
+}
+
+void Layers::end_request(const RequestKey &request, uint64_t time_ns)
+{
+	Definition *known = definition(request.inference);
+	const auto open = requests_.find(request);
+	if (!known || open == requests_.end()) {
+		problems_.end_without_begin += known ? 1 : 0;
+		return;
+	}
+	const uint64_t begin_ns = open->second;
+	requests_.erase(open);
+	if (!window_.has(begin_ns) || !window_.has(time_ns))
+		return;
+	const bool warm_up = begun_[request.inference]++ < skip_;
+	const uint64_t duration_ns = time_ns > begin_ns ? time_ns - begin_ns : 0;
+	(warm_up ? known->warm_up : known->steady).add_call(duration_ns, duration_ns);
+}
+
 void Layers::add_spikes(ThreadId id, DefinitionNumber number, uint64_t count)
 {
 	Definition *known = definition(number);
@@ -172,6 +205,8 @@ void Layers::finish()
 {
 	for (std::size_t thread = 0; thread < threads_.size(); thread++)
 		abandon(static_cast<ThreadId>(thread));
+	problems_.begin_without_end += requests_.size();
+	requests_.clear();
 }
 
 void Layers::open_layers(ThreadId id, std::vector<DefinitionNumber> *layers) const

@@ -6,7 +6,9 @@
 // guessed.
 #pragma once
 
+#include <compare>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -50,6 +52,14 @@ struct LayerProblems {
 	uint64_t bad_number = 0; // numbers no program can have been given
 };
 
+// A submitted inference: which of a process, by the runtime's own number, mostly an address.
+struct RequestKey {
+	uint32_t pid = 0;
+	DefinitionNumber inference = 0;
+	uint64_t sequence = 0;
+	auto operator<=>(const RequestKey &) const = default;
+};
+
 struct TimeWindow {
 	uint64_t from_ns = 0, to_ns = UINT64_MAX; // both included
 	bool has(uint64_t time_ns) const { return time_ns >= from_ns && time_ns <= to_ns; }
@@ -68,6 +78,9 @@ public:
 	void end(ThreadId thread, DefinitionNumber number, uint64_t time_ns);
 	// It ended some time before, and so did what it called.
 	void end_unseen(ThreadId thread, DefinitionNumber number, uint64_t time_ns);
+	// Inferences that go on beside what threads do: they have a duration, and no layers inside.
+	void begin_request(const RequestKey &request, uint64_t time_ns);
+	void end_request(const RequestKey &request, uint64_t time_ns);
 	void add_spikes(ThreadId thread, DefinitionNumber number, uint64_t count);
 	void add_synops(ThreadId thread, DefinitionNumber number, uint64_t count);
 	// Open calls of a thread end with its program (exec), all of them with the recording.
@@ -101,6 +114,7 @@ private:
 	std::vector<Definition> definitions_;
 	std::vector<uint64_t> begun_; // per number: begins that may count as warm-up
 	std::vector<ThreadState> threads_;
+	std::map<RequestKey, uint64_t> requests_; // when those that are open began
 	LayerProblems problems_;
 };
 

@@ -32,6 +32,7 @@ struct RecordOptions {
 	bool no_bpf = false;                    // load no program into the kernel
 	std::vector<std::string> runtimes;      // whose insides to record: names, "auto" or "none"; empty: auto
 	std::vector<std::string> runtime_files; // descriptions of the user's
+	bool per_shape = false;                 // layers of runtimes are told apart by shape too
 	bool no_switches = false;               // do not record when threads get and leave a CPU
 	bool user_only = false;                 // nothing of the kernel
 	std::optional<uint64_t> ring_bytes;     // of each CPU's perf ring

@@ -62,7 +62,8 @@ bool OwnEventEncoder::encode(const np_slot &slot, uint32_t pid, uint32_t tid, ui
 {
 	using namespace recording;
 	if (muted_)
-		return (slot.type >= NP_EVENT_LAYER_BEGIN && slot.type <= NP_EVENT_MARK) || slot.type == kUnseenEnd;
+		return (slot.type >= NP_EVENT_LAYER_BEGIN && slot.type <= NP_EVENT_MARK) ||
+		       (slot.type >= kUnseenEnd && slot.type <= kRequestEnd);
 	switch (slot.type) {
 	case NP_EVENT_LAYER_BEGIN:
 		put<LayerPayload>(OwnEvent::layer_begin, pid, tid, time_ns, slot.id);
@@ -87,6 +88,12 @@ bool OwnEventEncoder::encode(const np_slot &slot, uint32_t pid, uint32_t tid, ui
 		return true;
 	case NP_EVENT_INFERENCE_END:
 		put<InferencePayload>(OwnEvent::inference_end, pid, tid, time_ns, slot.id, slot.value);
+		return true;
+	case kRequestBegin:
+		put<InferencePayload>(OwnEvent::request_begin, pid, tid, time_ns, slot.id, slot.value);
+		return true;
+	case kRequestEnd:
+		put<InferencePayload>(OwnEvent::request_end, pid, tid, time_ns, slot.id, slot.value);
 		return true;
 	case NP_EVENT_COUNTER:
 		put<CounterPayload>(OwnEvent::counter, pid, tid, time_ns, slot.id,

@@ -38,6 +38,8 @@ struct EncodedCounts {
 
 // A type of slot that programs do not write: the call ended unseen (OwnEvent::unseen_end).
 constexpr uint16_t kUnseenEnd = 0x100;
+// Others: an inference was submitted, or has ended, whatever the thread does meanwhile; value: the request.
+constexpr uint16_t kRequestBegin = 0x101, kRequestEnd = 0x102;
 
 class OwnEventEncoder {
 public:

@@ -481,6 +481,10 @@ void plan_runtimes(std::vector<RuntimeDescription> runtimes, const RecordOptions
 		return;
 	}
 	plan->items.push_back({what, PlanItem::State::open, "by probes, where a process maps " + listed, ""});
+	for (RuntimeDescription &runtime : runtimes)
+		for (RuntimePlace &place : runtime.places)
+			if (!options.per_shape)
+				place.reads.shape = place.reads.shape_count = {};
 	plan->runtimes = std::move(runtimes);
 }
 

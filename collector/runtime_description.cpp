@@ -153,7 +153,7 @@ private:
 	{
 		RuntimePlace place;
 		allow(from, path,
-		      {"name", "means", "find", "at", "identity", "count", "layer", "kind", "kinds", "shape"});
+		      {"name", "means", "find", "at", "async", "identity", "count", "layer", "kind", "kinds", "shape"});
 		if (error_)
 			return place;
 		place.name = string_in(from, "name", path, false);
@@ -167,6 +167,7 @@ private:
 		read_search(from.value("find", json()), path + ".find", &place.find);
 		read_values(from, path, &place);
 		read_moment(from, path, &place);
+		read_async(from, path, &place);
 		return place;
 	}
 
@@ -265,6 +266,19 @@ private:
 			if (!place->at_exit && value->from == NP_READ_RESULT)
 				return fail(path, "\"result\" is there at the exit only");
 		}
+	}
+
+	void read_async(const json &from, const std::string &path, RuntimePlace *place)
+	{
+		const std::string async = string_in(from, "async", path, true);
+		if (async.empty())
+			return;
+		if (async != "begin" && async != "end")
+			return fail(path, "\"async\" is begin or end", &from["async"]);
+		if (place->means != PlaceMeans::inference || !place->reads.identity.given())
+			return fail(path, "only an inference is async, and needs an \"identity\" that joins its ends",
+				    &from["async"]);
+		place->async = async == "begin" ? RuntimePlace::Async::begin : RuntimePlace::Async::end;
 	}
 
 	static bool is_argument(const ValueExpression &value)

@@ -56,6 +56,9 @@ struct RuntimePlace {
 	PlaceReads reads{};
 	std::vector<std::string> kinds{}; // by number
 	bool at_exit = false;             // where the function returns, not where it is entered
+	// An inference is submitted here, or waited for until it has ended; its identity says which one.
+	enum class Async { no, begin, end };
+	Async async = Async::no;
 
 	bool is_span() const { return means != PlaceMeans::spikes && means != PlaceMeans::synops; }
 	// Argument registers that are read: bit 0 is the first.

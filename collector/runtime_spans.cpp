@@ -156,22 +156,41 @@ void RuntimeSpans::enter(const np_runtime_event &event, const Emit &emit)
 		return call.stack < stack || (call.stack == stack && !same_call);
 	};
 	while (!thread.open.empty() && has_ended(thread.open.back())) {
-		counts_.entries_without_return++;
-		emit(slot_of(kUnseenEnd, event.time_ns, thread.open.back().id, 0), event.pid, event.tid);
+		end_unseen(thread.open.back(), event.pid, event.tid, event.time_ns, emit);
 		thread.open.pop_back();
 	}
 	if (thread.open.size() >= kDeepest) {
 		counts_.too_deep++;
 		return;
 	}
-	thread.open.push_back({stack, event.value, id, event.place});
 	const RuntimeCaller caller{event.pid, event.value};
-	if (event.value != 0 && callers_.size() < kMostCallers && callers_.insert(caller).second)
+	const bool submits = place.place->async == RuntimePlace::Async::begin;
+	if (!submits && event.value != 0 && callers_.size() < kMostCallers && callers_.insert(caller).second)
 		fresh_callers_.push_back(caller);
-	const bool inference = place.place->means == PlaceMeans::inference;
-	emit(slot_of(inference ? NP_EVENT_INFERENCE_BEGIN : NP_EVENT_LAYER_BEGIN, event.time_ns, id,
-		     inference ? hits_[event.place] : 0),
-	     event.pid, event.tid);
+	const Open call{stack, event.value, id, event.place, event.identity};
+	begin(call, event, emit);
+	if (!submits)
+		thread.open.push_back(call);
+}
+
+void RuntimeSpans::begin(const Open &open, const np_runtime_event &event, const Emit &emit)
+{
+	const RuntimePlace &place = *places_[open.place].place;
+	if (place.async == RuntimePlace::Async::end)
+		return; // it is being waited for
+	const bool inference = place.means == PlaceMeans::inference;
+	uint16_t type = inference ? NP_EVENT_INFERENCE_BEGIN : NP_EVENT_LAYER_BEGIN;
+	if (place.async == RuntimePlace::Async::begin)
+		type = kRequestBegin;
+	const uint64_t value = type == kRequestBegin ? open.identity : inference ? hits_[open.place] : 0;
+	emit(slot_of(type, event.time_ns, open.id, value), event.pid, event.tid);
+}
+
+void RuntimeSpans::end_unseen(const Open &open, uint32_t pid, uint32_t tid, uint64_t time_ns, const Emit &emit)
+{
+	counts_.entries_without_return++;
+	if (places_[open.place].place->async == RuntimePlace::Async::no)
+		emit(slot_of(kUnseenEnd, time_ns, open.id, 0), pid, tid);
 }
 
 void RuntimeSpans::leave(const np_runtime_event &event, const Emit &emit)
@@ -188,16 +207,18 @@ void RuntimeSpans::leave(const np_runtime_event &event, const Emit &emit)
 			ended = true;
 			continue;
 		}
-		counts_.entries_without_return++;
-		emit(slot_of(kUnseenEnd, event.time_ns, call.id, 0), event.pid, event.tid);
+		end_unseen(call, event.pid, event.tid, event.time_ns, emit);
 	}
 	counts_.returns_without_entry += ended ? 0 : 1;
 }
 
 void RuntimeSpans::close(const Open &open, uint32_t pid, uint32_t tid, uint64_t time_ns, const Emit &emit)
 {
-	const bool inference = places_[open.place].place->means == PlaceMeans::inference;
-	emit(slot_of(inference ? NP_EVENT_INFERENCE_END : NP_EVENT_LAYER_END, time_ns, open.id, 0), pid, tid);
+	const RuntimePlace &place = *places_[open.place].place;
+	uint16_t type = place.means == PlaceMeans::inference ? NP_EVENT_INFERENCE_END : NP_EVENT_LAYER_END;
+	if (place.async == RuntimePlace::Async::end)
+		type = kRequestEnd;
+	emit(slot_of(type, time_ns, open.id, type == kRequestEnd ? open.identity : 0), pid, tid);
 }
 
 // Work of a runtime that knows inferences, outside of any: weights are packed, constants are folded.
@@ -229,7 +250,8 @@ void RuntimeSpans::take_names(const np_runtime_names &names)
 RuntimeSpans::Names *RuntimeSpans::names_of(const np_runtime_event &event, const RuntimePlace &place)
 {
 	if (!place.reads.tells_names()) {
-		const bool by_identity = place.reads.identity.given();
+		// All requests are one inference.
+		const bool by_identity = place.reads.identity.given() && place.async == RuntimePlace::Async::no;
 		return names_.size() >= kMostIdentities ? nullptr
 		       : by_identity                    ? &names_[{event.pid, event.place, event.identity}]
 							: &names_[{0, event.place, event.function}];
@@ -256,7 +278,8 @@ uint32_t RuntimeSpans::id_of(const np_runtime_event &event, const NumberedPlace 
 		definition.name = "start-up: " + definition.name;
 	definition.kind = known && !known->kind.empty() ? known->kind : std::string(to_string(described.means));
 	definition.identity = {event.pid, event.tid, event.time_ns, 0, 0};
-	const uint32_t made = number(std::move(definition), event.identity);
+	const uint32_t made =
+		number(std::move(definition), described.async == RuntimePlace::Async::no ? event.identity : 0);
 	if (id)
 		*id = made;
 	return made;
@@ -292,10 +315,8 @@ void RuntimeSpans::finish(uint64_t time_ns, const std::function<bool(uint32_t pi
 	for (auto &[tid, thread] : threads_) {
 		if (thread.open.empty() || !has_ended(thread.pid))
 			continue;
-		for (; !thread.open.empty(); thread.open.pop_back()) {
-			counts_.entries_without_return++;
-			emit(slot_of(kUnseenEnd, time_ns, thread.open.back().id, 0), thread.pid, tid);
-		}
+		for (; !thread.open.empty(); thread.open.pop_back())
+			end_unseen(thread.open.back(), thread.pid, tid, time_ns, emit);
 	}
 }
 

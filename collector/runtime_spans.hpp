@@ -89,6 +89,7 @@ private:
 		uint64_t stack, returns_to; // pointer and address right after the call
 		uint32_t id;
 		uint16_t place;
+		uint64_t identity;
 	};
 	struct Thread {
 		uint32_t pid = 0;
@@ -102,6 +103,8 @@ private:
 
 	void enter(const np_runtime_event &event, const Emit &emit);
 	void leave(const np_runtime_event &event, const Emit &emit);
+	void begin(const Open &open, const np_runtime_event &event, const Emit &emit);
+	void end_unseen(const Open &open, uint32_t pid, uint32_t tid, uint64_t time_ns, const Emit &emit);
 	void close(const Open &open, uint32_t pid, uint32_t tid, uint64_t time_ns, const Emit &emit);
 	bool is_start_up(const Thread &thread, const NumberedPlace &place) const;
 	Names *names_of(const np_runtime_event &event, const RuntimePlace &place);

@@ -71,6 +71,12 @@ const std::vector<EventSpec> &specs()
 		  FIELD(NotePayload, remedy, text)},
 		 ""},
 		{{OwnEvent::unseen_end, "unseen_end"}, {FIELD(LayerPayload, layer, u32)}, "layer"},
+		{{OwnEvent::request_begin, "request_begin"},
+		 {FIELD(InferencePayload, inference, u32), FIELD(InferencePayload, sequence, u64)},
+		 "inference"},
+		{{OwnEvent::request_end, "request_end"},
+		 {FIELD(InferencePayload, inference, u32), FIELD(InferencePayload, sequence, u64)},
+		 "inference"},
 	};
 	return all;
 }

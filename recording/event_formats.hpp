@@ -39,6 +39,8 @@ enum class OwnEvent : uint16_t {
 	recorder_stat = 64012,
 	note = 64013,
 	unseen_end = 64014,
+	request_begin = 64015,
+	request_end = 64016,
 };
 
 #pragma pack(push, 1)
@@ -62,7 +64,7 @@ struct CountPayload { // spikes, synops
 	uint64_t count;
 };
 
-struct InferencePayload { // inference_begin, inference_end
+struct InferencePayload { // inference_begin, inference_end, request_begin, request_end
 	CommonFields common;
 	uint32_t inference;
 	uint64_t sequence; // the program's own number

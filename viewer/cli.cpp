@@ -72,6 +72,7 @@ void add_record(CLI::App &app, RecordCommand *command)
 	add_each(record, "--runtime-file", &options.runtime_files,
 		 "Describes one more runtime, or replaces what is known of it; repeatable")
 		->type_name("FILE");
+	record->add_flag("--per-shape", options.per_shape, "Tell the layers of runtimes apart by shape too");
 	record->add_flag("--no-switches", options.no_switches, "Do not record when threads get and leave a CPU");
 	record->add_flag("--user-only", options.user_only, "Record nothing of the kernel");
 	record->add_flag("-z{1},--compression-level{1}", options.compression_level,

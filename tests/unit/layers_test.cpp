@@ -78,6 +78,25 @@ TEST(Layers, CallsWhoseEndWasNotSeenCountAndHaveNoDuration)
 	EXPECT_EQ(layers.problems().begin_without_end, 0u);
 }
 
+TEST(Layers, RequestsGoOnBesideWhatThreadsDo)
+{
+	Layers layers(0);
+	layers.begin_request({7, 1, 0x10}, 0);
+	layers.begin_request({7, 1, 0x20}, 10);
+	layers.begin_request({8, 1, 0x10}, 20);
+	layers.end_request({7, 1, 0x20}, 40);
+	layers.end_request({7, 1, 0x10}, 100);
+	EXPECT_EQ(steady(layers, 1).calls, 2u);
+	EXPECT_EQ(steady(layers, 1).total_ns, 130u);
+	EXPECT_EQ(steady(layers, 1).max_ns, 100u);
+	layers.end_request({7, 1, 0x10}, 110);
+	EXPECT_EQ(layers.problems().end_without_begin, 1u);
+	layers.begin_request({8, 1, 0x10}, 120);
+	EXPECT_EQ(layers.problems().begin_without_end, 1u) << "submitted again: nobody saw it end";
+	layers.finish();
+	EXPECT_EQ(layers.problems().begin_without_end, 2u);
+}
+
 TEST(Layers, ThreadsDoNotMix)
 {
 	Layers layers(0);

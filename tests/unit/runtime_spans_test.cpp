@@ -24,13 +24,17 @@ class Spans : public testing::Test {
 protected:
 	Spans()
 	{
-		runtime_.places.resize(4);
+		runtime_.places.resize(6);
 		runtime_.places[0] = {"run", PlaceMeans::inference, {}, {}};
 		runtime_.places[1] = {"node", PlaceMeans::op, {}, {}};
 		runtime_.places[1].reads.identity.from = NP_READ_ARGUMENT_1;
 		runtime_.places[1].reads.name.from = NP_READ_ARGUMENT_1;
 		runtime_.places[2] = {"{class}", PlaceMeans::layer, {}, {}};
 		runtime_.places[3] = {"cells", PlaceMeans::spikes, {}, {}};
+		runtime_.places[4] = {"request", PlaceMeans::inference, {}, {}};
+		runtime_.places[4].async = RuntimePlace::Async::begin;
+		runtime_.places[5] = {"request", PlaceMeans::inference, {}, {}};
+		runtime_.places[5].async = RuntimePlace::Async::end;
 		for (const RuntimePlace &place : runtime_.places)
 			spans_.add_place({&runtime_, &place});
 		spans_.add_function({"_ZN2at4_ops6conv2d4callEv", 0});
@@ -88,6 +92,8 @@ protected:
 					   : slot.type == NP_EVENT_INFERENCE_BEGIN ? "["
 					   : slot.type == NP_EVENT_INFERENCE_END   ? "]"
 					   : slot.type == kUnseenEnd               ? "?"
+					   : slot.type == kRequestBegin            ? "<"
+					   : slot.type == kRequestEnd              ? ">"
 										   : "*";
 			texts.push_back(what + names_[slot.id]);
 		}
@@ -115,6 +121,24 @@ TEST_F(Spans, NodesNestInInferences)
 	leave(0, 1000);
 	EXPECT_THAT(events(), ElementsAre("[run", "+if", "+conv1", "-conv1", "-if", "]run"));
 	EXPECT_EQ(spans_.counts().returns_without_entry + spans_.counts().entries_without_return, 0u);
+}
+
+TEST_F(Spans, RequestsEndWhereTheyWereWaitedFor)
+{
+	enter(4, 1000, 0x10);
+	enter(4, 1000, 0x20);
+	enter(5, 1000, 0x20);
+	enter(1, 900, 0x30);
+	leave(1, 900);
+	leave(5, 1000);
+	EXPECT_THAT(events(), ElementsAre("<request", "<request", "+node", "-node", ">request"));
+	EXPECT_EQ(emitted_[1].value, 0x20u);
+	EXPECT_EQ(emitted_[4].value, 0x20u);
+	EXPECT_EQ(emitted_[0].id, emitted_[4].id) << "all requests are one inference";
+	enter(5, 1000, 0x10);
+	enter(5, 1000, 0x10); // the end of the first one was not seen
+	EXPECT_EQ(events().size(), 5u);
+	EXPECT_EQ(spans_.counts().entries_without_return, 1u);
 }
 
 TEST_F(Spans, WithoutItsBeginNobodyKnowsWhatIsStartUp)
