@@ -486,6 +486,7 @@ void plan_runtimes(std::vector<RuntimeDescription> runtimes, const RecordOptions
 			if (!options.per_shape)
 				place.reads.shape = place.reads.shape_count = {};
 	plan->runtimes = std::move(runtimes);
+	plan->probe_budget = options.probe_budget;
 }
 
 } // namespace neuroperf::collector

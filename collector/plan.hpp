@@ -49,6 +49,7 @@ struct Plan {
 	bool counter_clock = true;    // in-process stamps from the CPU's counter, else clock_gettime
 	bool attach = false;          // to the probes of processes that run already
 	std::vector<RuntimeDescription> runtimes; // to look for in what processes map
+	double probe_budget = 1;                  // share of a thread's time that their probes may cost
 	bool filters_samples = false; // events on whole CPUs, and a BPF program that keeps the target's samples
 	bool kernel_map = false;      // kernel addresses can be named
 	std::optional<InvokingUser> run_as;

@@ -112,6 +112,18 @@ void write_notes_of_runtimes(const RuntimeProbes &runtimes, RecorderLog *log)
 					    counts.callers - counts.callers_probed, counts.callers,
 					    runtimes.caller_problem().empty() ? "" : "; ", runtimes.caller_problem()),
 				"");
+	if (counts.times_off > 0)
+		log->write_note(
+			kWarning, "runtime_sampled",
+			fmt::format(
+				"layers, operators and phases of runtimes were recorded during {:.2f} of {:.2f} s "
+				"only, "
+				"in {} pieces, as their probes would have cost more than the probe budget of {:g} %: "
+				"their calls are those of that time; inferences, spikes and synaptic events are whole",
+				static_cast<double>(counts.sampled_on_ns) / 1e9,
+				static_cast<double>(counts.watched_ns) / 1e9, counts.times_off,
+				runtimes.probe_budget() * 100),
+			"record all of them, and disturb more: --probe-budget 100");
 	if (counts.hits > 0)
 		log->write_note(kNotice, "runtime_probe_cost",
 				fmt::format("{} hits of probes in runtimes, each 0.5 to 1.5 us (up to 20 us where the "

@@ -60,6 +60,8 @@ struct RuntimePlace {
 	enum class Async { no, begin, end };
 	Async async = Async::no;
 
+	// Whether it may be left out for a while when probes cost too much. What is counted, and inferences, may not.
+	bool may_be_sampled() const { return is_span() && means != PlaceMeans::inference; }
 	bool is_span() const { return means != PlaceMeans::spikes && means != PlaceMeans::synops; }
 	// Argument registers that are read: bit 0 is the first.
 	uint8_t arguments() const;

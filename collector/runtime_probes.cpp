@@ -25,7 +25,9 @@
 #include "collector/libbpf_messages.hpp"
 #include "collector/map_notices.hpp"
 #include "collector/open_file_limit.hpp"
+#include "collector/probe_budget.hpp"
 #include "collector/runtime_match.hpp"
+#include "collector/switched_probes.hpp"
 #include "collector/uprobe_trial.hpp"
 #include "recording/unique_fd.hpp"
 
@@ -33,6 +35,8 @@ namespace neuroperf::collector {
 namespace {
 
 constexpr std::size_t kCodeBehindCall = 256;
+constexpr std::size_t kMostHitThreads = 4096; // that are told apart in a round
+constexpr uint64_t kHitNs = 1000, kSteppedHitNs = 16'000;
 
 struct CloseProgram {
 	void operator()(runtime_events_bpf *program) const { runtime_events_bpf__destroy(program); }
@@ -47,7 +51,7 @@ Error failure(std::string_view doing, int code)
 
 struct RuntimeProbes::Impl {
 	Impl(const Plan &of, std::size_t wanted_bytes)
-		: plan(of), ring_bytes(bpf_ring_bytes(wanted_bytes)), spans(kFirstId)
+		: plan(of), ring_bytes(bpf_ring_bytes(wanted_bytes)), budget(of.probe_budget), spans(kFirstId)
 	{
 	}
 
@@ -59,16 +63,20 @@ struct RuntimeProbes::Impl {
 	void look_at_mapper(const MapNotice &notice);
 	void look_at_file(int pid, const FileMapping &mapping);
 	void attach(const RuntimeMatch &match, const FileKey &key, int file, RuntimeFile *told);
-	void attach_to(const bpf_program *to, int file, std::span<const UprobeSpot> spots, std::size_t *attached);
+	void attach_entries(const RuntimeMatch &match, int file, RuntimeFile *told);
+	void add_cost(const np_runtime_event &event);
+	void keep_within_budget();
 	void attach_to_callers();
 	RuntimeSpans::Emit emit();
 	struct SpotsOfFile {
 		UniqueFd file;
-		std::vector<UprobeSpot> spots;
+		std::vector<UprobeSpot> kept, sampled; // where calls end that are always recorded, and others
+		std::vector<UprobeSpot> &of(bool is_sampled) { return is_sampled ? sampled : kept; }
 	};
-	void look_behind_call(int pid, const FileMapping &mapping, uint64_t offset, SpotsOfFile *to);
-	void find_behind_call(const FileKey &key, int file, uint64_t offset, const std::string &path,
-			      std::vector<UprobeSpot> *spots);
+	std::size_t attach_returns(int file, SpotsOfFile *spots);
+	void look_behind_call(const RuntimeCaller &caller, const FileMapping &mapping, SpotsOfFile *to);
+	void find_behind_call(const FileKey &key, int file, uint64_t offset, const std::string &path, bool is_sampled,
+			      SpotsOfFile *to);
 	std::size_t number_places(const RuntimeMatch &match);
 	void update_counts();
 	static int take(void *context, void *data, std::size_t size);
@@ -85,7 +93,11 @@ struct RuntimeProbes::Impl {
 	std::optional<MapNotices> notices;
 	std::vector<std::unique_ptr<HeldThread>> stopping; // too late to be held, and to be let go of when they stop
 	UniqueFd wakeups{::epoll_create1(EPOLL_CLOEXEC)};  // readable when the BPF program asks to be drained
-	std::vector<Uprobe> probes;
+	SwitchedProbes probes;
+	ProbeBudget budget;
+	std::vector<bool> function_is_stepped, return_is_sampled; // by number
+	uint64_t sampled_cost_ns = 0, kept_cost_ns = 0;           // of hits since the budget was looked at
+	std::set<uint32_t> hit_threads;                           // since then
 	std::set<FileKey> seen;
 	std::set<std::pair<FileKey, uint64_t>> behind_calls; // offsets that have been looked at
 	std::vector<RuntimeFile> files;
@@ -249,29 +261,38 @@ void RuntimeProbes::Impl::attach(const RuntimeMatch &match, const FileKey &key, 
 	told->refused = match.refused;
 	told->first_place = number_places(match);
 	told->last_place = spans.places().size();
-	std::vector<UprobeSpot> entries;
-	for (const FoundFunction &found : match.functions) {
-		const uint64_t place = told->first_place + found.found_place;
-		const uint64_t function = spans.add_function({found.name, found.pushed_bytes, found.captured});
-		if (function >= NP_MOST_FUNCTIONS || place >= told->last_place)
-			break;
-		entries.push_back({found.probe_offset, NP_COOKIE(place, function, found.pushed_bytes,
-								 match.runtime->places[found.place].is_span())});
-	}
-	attach_to(program->progs.np_runtime_entry, file, entries, &told->functions_attached);
+	attach_entries(match, file, told);
 	SpotsOfFile callers;
 	for (const uint64_t offset : match.behind_calls)
-		find_behind_call(key, file, offset, told->path, &callers.spots);
-	std::size_t attached = 0;
-	attach_to(program->progs.np_runtime_return, file, callers.spots, &attached);
-	counts.callers_probed += attached;
+		find_behind_call(key, file, offset, told->path, true, &callers);
+	attach_returns(file, &callers);
 }
 
-void RuntimeProbes::Impl::attach_to(const bpf_program *to, int file, std::span<const UprobeSpot> spots,
-				    std::size_t *attached)
+void RuntimeProbes::Impl::attach_entries(const RuntimeMatch &match, int file, RuntimeFile *told)
 {
-	std::vector<Uprobe> some = Uprobe::attach_all(kind, to, file, spots, attached);
-	std::move(some.begin(), some.end(), std::back_inserter(probes));
+	std::vector<UprobeSpot> kept, sampled;
+	for (const FoundFunction &found : match.functions) {
+		const RuntimePlace &place = match.runtime->places[found.place];
+		const uint64_t number = told->first_place + found.found_place;
+		const uint64_t function = spans.add_function({found.name, found.pushed_bytes, found.captured});
+		if (function >= NP_MOST_FUNCTIONS || number >= told->last_place)
+			break;
+		function_is_stepped.push_back(found.cost == ProbeCost::stepped);
+		(place.may_be_sampled() ? sampled : kept)
+			.push_back(
+				{found.probe_offset, NP_COOKIE(number, function, found.pushed_bytes, place.is_span())});
+	}
+	told->functions_attached = probes.add(kind, program->progs.np_runtime_entry, file, std::move(kept), false);
+	told->functions_attached += probes.add(kind, program->progs.np_runtime_entry, file, std::move(sampled), true);
+}
+
+std::size_t RuntimeProbes::Impl::attach_returns(int file, SpotsOfFile *spots)
+{
+	const std::size_t attached =
+		probes.add(kind, program->progs.np_runtime_return, file, std::move(spots->kept), false) +
+		probes.add(kind, program->progs.np_runtime_return, file, std::move(spots->sampled), true);
+	counts.callers_probed += attached;
+	return attached;
 }
 
 // A caller is met with its first call, whose end is not seen. The kernel takes as long for one probe as for many.
@@ -286,34 +307,32 @@ void RuntimeProbes::Impl::attach_to_callers()
 		}
 		for (const FileMapping &mapping : mappings[caller.pid]) // none: it has ended
 			if (mapping.executable && caller.address >= mapping.start && caller.address < mapping.end)
-				look_behind_call(static_cast<int>(caller.pid), mapping,
-						 caller.address - mapping.start + mapping.offset, &found[mapping.file]);
+				look_behind_call(caller, mapping, &found[mapping.file]);
 	}
-	for (const auto &[file, of_file] : found) {
-		std::size_t attached = 0;
-		attach_to(program->progs.np_runtime_return, of_file.file.get(), of_file.spots, &attached);
-		counts.callers_probed += attached;
-		if (attached < of_file.spots.size())
+	for (auto &[file, of_file] : found) {
+		const std::size_t wanted = of_file.kept.size() + of_file.sampled.size();
+		if (attach_returns(of_file.file.get(), &of_file) < wanted)
 			caller_problem = std::strerror(errno);
 	}
 }
 
-void RuntimeProbes::Impl::look_behind_call(int pid, const FileMapping &mapping, uint64_t offset, SpotsOfFile *to)
+void RuntimeProbes::Impl::look_behind_call(const RuntimeCaller &caller, const FileMapping &mapping, SpotsOfFile *to)
 {
+	const uint64_t offset = caller.address - mapping.start + mapping.offset;
 	if (behind_calls.contains({mapping.file, offset})) {
 		counts.callers++; // of another process, or known before
 		counts.callers_probed++;
 		return;
 	}
-	auto file = open_mapped_file(pid, mapping);
+	auto file = open_mapped_file(static_cast<int>(caller.pid), mapping);
 	if (!file.ok())
 		return; // it has ended since
-	find_behind_call(mapping.file, file->get(), offset, mapping.path, &to->spots);
+	find_behind_call(mapping.file, file->get(), offset, mapping.path, caller.is_sampled, to);
 	to->file = std::move(*file);
 }
 
 void RuntimeProbes::Impl::find_behind_call(const FileKey &key, int file, uint64_t offset, const std::string &path,
-					   std::vector<UprobeSpot> *spots)
+					   bool is_sampled, SpotsOfFile *to)
 {
 	if (!behind_calls.emplace(key, offset).second)
 		return;
@@ -328,8 +347,41 @@ void RuntimeProbes::Impl::find_behind_call(const FileKey &key, int file, uint64_
 					     point.ok() ? "the stack pointer moves" : point.error().what);
 		return;
 	}
-	spots->push_back({offset + point->offset, spans.add_return(point->pushed_bytes)});
+	to->of(is_sampled).push_back({offset + point->offset, spans.add_return(point->pushed_bytes)});
+	return_is_sampled.push_back(is_sampled);
 	counts.callers_stepped += point->cost == ProbeCost::stepped ? 1 : 0;
+}
+
+// What was hit has been drained: what it has cost is known.
+void RuntimeProbes::Impl::keep_within_budget()
+{
+	const bool had_hits = sampled_cost_ns > 0;
+	const uint64_t now = monotonic_now_ns();
+	const bool on = budget.update(now, std::exchange(sampled_cost_ns, 0), std::exchange(kept_cost_ns, 0),
+				      static_cast<unsigned>(hit_threads.size()));
+	hit_threads.clear();
+	if (on && !probes.is_on() && kind == UprobeKind::perf)
+		return; // putting them back, one by one, takes seconds
+	if (!on && (probes.is_on() || !had_hits))
+		spans.end_sampled(now, emit()); // nobody sees their ends
+	probes.switch_to(on);
+	probes.work();
+	counts.sampled_on_ns = budget.on_ns();
+	counts.watched_ns = budget.watched_ns();
+	counts.times_off = budget.times_off();
+}
+
+void RuntimeProbes::Impl::add_cost(const np_runtime_event &event)
+{
+	const bool is_return = event.what == NP_RUNTIME_RETURN;
+	const bool sampled =
+		is_return ? event.function < return_is_sampled.size() && return_is_sampled[event.function]
+			  : event.place < spans.places().size() && spans.places()[event.place].place->may_be_sampled();
+	const bool stepped =
+		!is_return && event.function < function_is_stepped.size() && function_is_stepped[event.function];
+	(sampled ? sampled_cost_ns : kept_cost_ns) += stepped ? kSteppedHitNs : kHitNs;
+	if (hit_threads.size() < kMostHitThreads)
+		hit_threads.insert(event.tid);
 }
 
 RuntimeSpans::Emit RuntimeProbes::Impl::emit()
@@ -349,6 +401,7 @@ int RuntimeProbes::Impl::take(void *context, void *data, std::size_t size)
 		std::memcpy(&event, data, sizeof event);
 		if (event.what != NP_RUNTIME_NAMES) {
 			self->counts.events++;
+			self->add_cost(event);
 			self->spans.take(event, emit);
 		} else if (size >= sizeof(np_runtime_names)) {
 			np_runtime_names names;
@@ -446,6 +499,7 @@ double RuntimeProbes::drain(OwnEventEncoder *encoder)
 		impl_->spans.finish(monotonic_now_ns(), has_ended, impl_->emit());
 	} else {
 		impl_->attach_to_callers();
+		impl_->keep_within_budget();
 	}
 	impl_->encoder = nullptr;
 	encoder->flush();
@@ -461,7 +515,7 @@ std::vector<Definition> RuntimeProbes::take_definitions()
 void RuntimeProbes::detach()
 {
 	impl_->detached = true;
-	let_go(std::exchange(impl_->probes, {}));
+	impl_->probes.detach();
 }
 
 const std::vector<RuntimeFile> &RuntimeProbes::files() const
@@ -480,6 +534,11 @@ uint64_t RuntimeProbes::hits_in(const RuntimeFile &file) const
 const RuntimeProbesCounts &RuntimeProbes::counts() const
 {
 	return impl_->counts;
+}
+
+double RuntimeProbes::probe_budget() const
+{
+	return impl_->budget.share();
 }
 
 const std::string &RuntimeProbes::caller_problem() const

@@ -50,6 +50,9 @@ struct RuntimeProbesCounts {
 	uint64_t bad_records = 0;
 	uint64_t files_looked_at = 0, files_unreadable = 0;
 	uint64_t callers = 0, callers_probed = 0, callers_stepped = 0; // where calls end
+	// How long the runtimes were at work, how much of that layers, operators and phases were recorded, and how
+	// often their probes were taken off: more than the probe budget allows would have cost.
+	uint64_t watched_ns = 0, sampled_on_ns = 0, times_off = 0;
 	uint64_t held = 0, not_held = 0; // threads that mapped a runtime, until its probes were there
 	uint64_t longest_hold_ns = 0;
 	RuntimeSpansCounts spans;
@@ -86,6 +89,7 @@ public:
 	const std::vector<RuntimeFile> &files() const;
 	uint64_t hits_in(const RuntimeFile &file) const;
 	const RuntimeProbesCounts &counts() const;
+	double probe_budget() const; // a share
 	// Why behind one of the callers there is no probe; empty if all have one.
 	const std::string &caller_problem() const;
 	// Why nothing could be attached to, if so.

@@ -163,7 +163,7 @@ void RuntimeSpans::enter(const np_runtime_event &event, const Emit &emit)
 		counts_.too_deep++;
 		return;
 	}
-	const RuntimeCaller caller{event.pid, event.value};
+	const RuntimeCaller caller{event.pid, event.value, place.place->may_be_sampled()};
 	const bool submits = place.place->async == RuntimePlace::Async::begin;
 	if (!submits && event.value != 0 && callers_.size() < kMostCallers && callers_.insert(caller).second)
 		fresh_callers_.push_back(caller);
@@ -308,6 +308,17 @@ uint32_t RuntimeSpans::number(Definition definition, uint64_t identity)
 	definition.id = next_id_++;
 	fresh_.push_back(std::move(definition));
 	return fresh_.back().id;
+}
+
+void RuntimeSpans::end_sampled(uint64_t time_ns, const Emit &emit)
+{
+	for (auto &[tid, thread] : threads_) {
+		const auto sampled = [&](const Open &call) { return places_[call.place].place->may_be_sampled(); };
+		for (auto call = thread.open.rbegin(); call != thread.open.rend(); ++call)
+			if (sampled(*call))
+				end_unseen(*call, thread.pid, tid, time_ns, emit);
+		std::erase_if(thread.open, sampled);
+	}
 }
 
 void RuntimeSpans::finish(uint64_t time_ns, const std::function<bool(uint32_t pid)> &has_ended, const Emit &emit)

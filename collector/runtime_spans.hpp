@@ -43,6 +43,7 @@ struct NumberedFunction {
 struct RuntimeCaller {
 	uint32_t pid = 0;
 	uint64_t address = 0;
+	bool is_sampled = false; // what it calls may be left out for a while
 	auto operator<=>(const RuntimeCaller &) const = default;
 };
 
@@ -77,6 +78,8 @@ public:
 	void take(const np_runtime_event &event, const Emit &emit);
 	void take_names(const np_runtime_names &names);
 
+	// Probes of places that may be sampled are taken off: ends of open calls will not be seen.
+	void end_sampled(uint64_t time_ns, const Emit &emit);
 	// At the end: open calls of processes that have ended too were not seen to end.
 	void finish(uint64_t time_ns, const std::function<bool(uint32_t pid)> &has_ended, const Emit &emit);
 

@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# From a fresh Debian 12 to a profile of a spiking network: installs packages (root or sudo), builds, records the
-# spiking_digits example, shows the report, writes a flame graph. Needs no terminal. Results: out/ in the repository.
+# From a fresh Debian 12 to profiles of real workloads: installs packages (root or sudo), builds, records the
+# spiking_digits example, shows the report, writes a flame graph; then looks inside two programs that nobody rebuilt, a
+# simulation in NEURON and an ONNX model under Node.js. Needs no terminal. Results: out/ in the repository.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+repository=$PWD
 
 heading() { printf '\n== %s\n' "$*"; }
 show() { printf '$ %s\n' "$*" && "$@"; }
 
 heading "Packages"
-scripts/install-packages.sh build demo
+scripts/install-packages.sh build demo runtime
+tests/runtime/install_workloads.sh
 echo "all there"
 
 heading "Build (release; some minutes)"
@@ -42,9 +45,22 @@ if command -v perf >/dev/null; then
 	perf script -i digits.data -F comm,tid,time,event,trace 2>/dev/null | grep neuroperf:spikes | sed 3q || true
 fi
 
+as_root=()
+[ "$(id -u)" -eq 0 ] || as_root=(sudo --preserve-env=NODE_PATH env "PATH=$PATH")
+workloads=$repository/tests/runtime/workloads
+
+heading "Inside a simulation that nobody rebuilt: phases and spikes of NEURON"
+show "${as_root[@]}" neuroperf record -o neuron.data /usr/bin/python3 "$workloads/neuron_ring.py"
+show neuroperf report -i neuron.data --top 10
+
+heading "Inside a stripped library: the nodes of an ONNX model under Node.js"
+export NODE_PATH=$repository/build/workloads/node_modules
+show "${as_root[@]}" neuroperf record -o onnx.data node "$workloads/ort_model.js" cls --inferences 100
+show neuroperf report -i onnx.data --top 10
+
 heading "What is where"
 cat <<END
-recording   out/digits.data     (neuroperf report, perf report, perf script)
+recordings  out/*.data          (neuroperf report, perf report, perf script)
 report      out/digits.json     (neuroperf gate, your own scripts)
 flame graph out/digits.svg      (any web browser)
 programs    build/release/viewer/neuroperf and build/release/examples/

@@ -72,6 +72,12 @@ void add_record(CLI::App &app, RecordCommand *command)
 	add_each(record, "--runtime-file", &options.runtime_files,
 		 "Describes one more runtime, or replaces what is known of it; repeatable")
 		->type_name("FILE");
+	record->add_option_function<double>(
+		      "--probe-budget", [&options](double percent) { options.probe_budget = percent / 100; },
+		      "How much of a thread's time probes in runtimes may cost, in percent (2); beyond it, layers are "
+		      "sampled; 100: no limit")
+		->check(CLI::Range(0.01, 100.0).description(""))
+		->type_name("PERCENT");
 	record->add_flag("--per-shape", options.per_shape, "Tell the layers of runtimes apart by shape too");
 	record->add_flag("--no-switches", options.no_switches, "Do not record when threads get and leave a CPU");
 	record->add_flag("--user-only", options.user_only, "Record nothing of the kernel");

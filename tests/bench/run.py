@@ -20,6 +20,7 @@ import time
 import own_events
 import perf_files
 import recording_cost
+import runtimes
 from harness import Bench
 
 OWN, COST, PERF = "Recording and reading our own events", "What recording costs", "Reading perf's recordings"
@@ -32,6 +33,7 @@ BENCHMARKS = {
     "sampling": (COST, recording_cost.sampling),
     "tracepoint": (COST, recording_cost.tracepoint),
     "threads": (COST, recording_cost.many_threads),
+    "runtimes": (COST, runtimes.probes),
     "fp": (PERF, perf_files.report_of_fp_samples),
     "flame": (PERF, perf_files.flame_graph),
     "unwind": (PERF, perf_files.unwinding),

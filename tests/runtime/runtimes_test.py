@@ -23,9 +23,9 @@ class Runtimes(support.IntegrationTest):
         os.environ["NODE_PATH"] = os.path.join(WORKLOADS, "node_modules")
         os.environ["OMPI_ALLOW_RUN_AS_ROOT"] = os.environ["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1"
 
-    def record_workload(self, *command, runtime):
+    def record_workload(self, *command, runtime, budget=("--probe-budget", "100")):
         """What the runtime says, and the report."""
-        recording = self.record(*command, timeout=90)
+        recording = self.record(*command, options=budget, timeout=90)
         self.assert_recorded(recording)
         report = recording.report()
         told = [item["text"] for item in report["quality"] if item["code"] == "runtime_places"]
@@ -68,12 +68,13 @@ class Runtimes(support.IntegrationTest):
         self.assert_neuron(own, report, ranks=2)
         self.assertEqual([(row["name"], row["calls"]) for row in report["inferences"]], [("fixed steps", 2)])
 
-    def onnxruntime(self, model):
+    def onnxruntime(self, model, inferences=50, **options):
         support.require(self, "runtime", shutil.which("node"), "node is not installed")
         support.require(self, "runtime", os.path.isdir(os.path.join(WORKLOADS, "node_modules", "onnxruntime-node")),
                         "tests/runtime/install_workloads.sh has not been run")
         script = os.path.join(HERE, "workloads", "ort_model.js")
-        return self.record_workload("node", script, model, "--inferences", "50", "--profile", runtime="ONNX Runtime")
+        return self.record_workload("node", script, model, "--inferences", str(inferences), "--profile", runtime="ONNX Runtime",
+                                    **options)
 
     def assert_nodes(self, own, report, least):
         """Each node of the runtime's own profile has its name, its type and its count. Nodes that are not in there ran
@@ -85,12 +86,23 @@ class Runtimes(support.IntegrationTest):
         timed = [row for row in report["layers"] if row["name"] in nodes and row["total_ns"]]
         self.assertGreater(len(timed), len(nodes) / 2, "the ends of their calls were not seen")
         self.assertEqual({calls for name, (_, calls) in seen.items() if name not in nodes} - {1}, set())
+        self.assertTrue(all(name.startswith(START_UP) for name in seen if name not in nodes), seen)
+        self.assertEqual([(row["name"], row["calls"]) for row in report["inferences"]], [("session run", own["inferences"])])
 
     def test_onnxruntime_voice_activity(self):
         self.assert_nodes(*self.onnxruntime("vad"), least=57)
 
     def test_onnxruntime_text_direction(self):
         self.assert_nodes(*self.onnxruntime("cls"), least=200)
+
+    def test_within_the_budget_nodes_are_sampled_and_inferences_are_not(self):
+        own, report = self.onnxruntime("vad", inferences=4000, budget=("--probe-budget", "2"))
+        self.assertIn("runtime_sampled", support.quality_codes(report))
+        self.assertEqual([row["calls"] for row in report["inferences"]], [own["inferences"]])
+        calls = self.calls(report)
+        for name, node in own["nodes"].items():
+            self.assertLess(calls[name], node["calls"] / 2, name)
+            self.assertGreater(calls[name], 10, name)
 
     def test_opencv(self):
         program = support.program("opencv_net")

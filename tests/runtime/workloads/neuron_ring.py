@@ -10,6 +10,7 @@
 import argparse
 import json
 import os
+import time
 
 os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui")
 from neuron import h
@@ -82,11 +83,13 @@ def main():
     parallel.set_maxstep(10)
     h.finitialize(-65)
     steps = round(options.ms / TIME_STEP_MS)
+    begin = time.monotonic()
     if options.no_psolve:
         for _ in range(steps):
             h.fadvance()
     else:
         parallel.psolve(options.ms)
+    milliseconds = (time.monotonic() - begin) * 1e3
     steps = round(h.t / TIME_STEP_MS)
 
     spikes_of_gid = {}
@@ -99,6 +102,7 @@ def main():
             "runtime": "NEURON " + h.nrnversion(0),
             "cells": options.cells,
             "steps": steps,
+            "milliseconds": milliseconds,
             "spikes": sum(of["spikes"] for of in every_rank),
             "ranks": every_rank,
         }), file=result, flush=True)

@@ -11,6 +11,7 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -98,6 +99,7 @@ int main(int argc, char **argv)
 	const std::vector<std::string> names = net.getLayerNames();
 	std::vector<int> calls(names.size());
 	std::vector<double> ticks(names.size());
+	const auto begin = std::chrono::steady_clock::now();
 	for (int i = 0; i < forwards; i++) {
 		net.setInput(image);
 		net.forward();
@@ -109,8 +111,9 @@ int main(int argc, char **argv)
 		}
 	}
 
-	std::printf("{\"runtime\": \"OpenCV %s\", \"pid\": %d, \"forwards\": %d, \"layers\": {", CV_VERSION,
-		    static_cast<int>(getpid()), forwards);
+	const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - begin;
+	std::printf("{\"runtime\": \"OpenCV %s\", \"pid\": %d, \"forwards\": %d, \"milliseconds\": %.3f, \"layers\": {",
+		    CV_VERSION, static_cast<int>(getpid()), forwards, taken.count());
 	for (std::size_t layer = 0; layer < names.size(); layer++) {
 		const std::string type = net.getLayer(static_cast<int>(layer) + 1)->type;
 		std::printf("%s\"%s\": {\"type\": \"%s\", \"calls\": %d, \"ms\": %.3f}", layer > 0 ? ", " : "",
