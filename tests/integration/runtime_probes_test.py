@@ -38,7 +38,8 @@ class RuntimeProbes(support.IntegrationTest):
 
     def record_app(self, steps, *options, description=None):
         recording = self.record(support.program("tiny_app"), LIBRARY, str(steps),
-                                options=("--runtime-file", description or self.describe(), *options))
+                                options=("--probe-budget", "100", "--runtime-file", description or self.describe(),
+                                         *options))
         self.assert_recorded(recording)
         return recording
 
@@ -125,7 +126,7 @@ class RuntimeProbes(support.IntegrationTest):
         try:
             time.sleep(0.3)
             result = support.run([support.NEUROPERF, "record", "-o", self.file("run.data"), "-p", str(process.pid), "-d",
-                                  "0.5", "--runtime-file", self.describe()])
+                                  "0.5", "--probe-budget", "100", "--runtime-file", self.describe()])
             self.assertEqual(result.returncode, 0, result.stderr)
         finally:
             process.kill()
