@@ -8,7 +8,7 @@
 #
 # Tests skip what the machine cannot do, and say so. NEUROPERF_REQUIRE=perf,root,... (or all) makes skips for such a
 # reason failures; with CI set it is what this script installs, and root if we are. FUZZ_SECONDS: time for each fuzzer
-# (20). Ends with "N passed, N failed, N skipped".
+# (12). Ends with "N passed, N failed, N skipped".
 set -uo pipefail
 { # read as a whole before it runs: the script may be changed meanwhile (git pull)
 cd "$(dirname "$0")/.." || exit 1
@@ -86,7 +86,7 @@ run_fuzzers() {
 		corpus=build/fuzz/corpus/$name
 		mkdir -p "$corpus"
 		[ "$name" != recording_fuzz ] || cp tests/golden/recordings/perf_*.data "$corpus"
-		if "build/fuzz/tests/fuzz/$name" -max_total_time="${FUZZ_SECONDS:-20}" -timeout=10 -rss_limit_mb=2048 \
+		if "build/fuzz/tests/fuzz/$name" -max_total_time="${FUZZ_SECONDS:-12}" -timeout=10 -rss_limit_mb=2048 \
 			-artifact_prefix="$results/$name-" "$corpus" "tests/fuzz/corpus/${name%_fuzz}" >"$results/$name.log" 2>&1; then
 			note passed "fuzz $name"
 			grep "^Done" "$results/$name.log" | sed "s/^/$name: /"
