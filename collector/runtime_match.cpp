@@ -70,14 +70,25 @@ private:
 	void find_place(std::size_t index, const RuntimePlace &place)
 	{
 		std::vector<CodePlace> functions = functions_of(place.find, file_);
+		functions.resize(std::min(functions.size(), kMostFunctions));
+		std::erase_if(functions, [&](const CodePlace &code) { return !is_meant(place, code); });
 		if (functions.empty())
 			match_.missing.push_back(index);
-		functions.resize(std::min(functions.size(), kMostFunctions));
 		for (const CodePlace &code : functions) {
 			const auto added = add_function(index, place, code);
 			if (!added.ok())
 				match_.refused.push_back(fmt::format("{}: {}", code.name, added.error().what));
 		}
+	}
+
+	// A pattern may find functions beside those whose data the description names.
+	bool is_meant(const RuntimePlace &place, const CodePlace &code) const
+	{
+		for (const ValueExpression *value : place.reads.all())
+			for (const FileReference &reference : value->references)
+				if (!file_.data(filled_in(reference.symbol, code.captured)))
+					return false;
+		return true;
 	}
 
 	Status add_function(std::size_t index, const RuntimePlace &place, const CodePlace &code)
