@@ -91,7 +91,7 @@ struct CodeIndex::Content {
 			found_classes = std::make_unique<CxxClasses>(file, dynamic);
 		return *found_classes;
 	}
-	uint64_t function_in_table(uint64_t function, unsigned slot);
+	uint64_t function_in_table(uint64_t function, uint64_t size, unsigned slot);
 	void learn_from_symbols(std::unordered_map<uint64_t, CodePlace> *by_address) const;
 
 	ObjectFile file;
@@ -217,14 +217,16 @@ std::optional<uint64_t> CodeIndex::address_of(uint64_t offset) const
 	return std::nullopt;
 }
 
-// The first address that the function takes where a table is: what it returns, or 0: it is no such function.
-uint64_t CodeIndex::Content::function_in_table(uint64_t function, unsigned slot)
+// The first address that the function takes where a table is: what it returns, or 0: it is no such function. Where
+// its size is not known (0), what follows it is taken for a part of it.
+uint64_t CodeIndex::Content::function_in_table(uint64_t function, uint64_t size, unsigned slot)
 {
 	const RelocatedData &words = classes().data();
 	const auto offset = code_offset(function);
 	if (!offset)
 		return 0;
-	const std::string bytes = file.at(*offset, std::min<uint64_t>(kTableCode, file.room_at(function)));
+	const uint64_t most = size == 0 ? kTableCode : std::min<uint64_t>(kTableCode, size);
+	const std::string bytes = file.at(*offset, std::min<uint64_t>(most, file.room_at(function)));
 	const std::span<const uint8_t> code(reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size());
 	const auto is_function = [&](uint64_t word) { return word != 0 && words.is_code(word); };
 	for (const uint64_t table : addresses_taken(file.machine(), code, function))
@@ -237,8 +239,11 @@ std::optional<CodePlace> CodeIndex::in_table(std::string_view exported, const st
 {
 	const std::vector<CodePlace> start = this->exported(exported);
 	uint64_t function = start.empty() ? 0 : address_of(start.front().offset).value_or(0);
-	for (const unsigned slot : slots)
-		function = function == 0 ? 0 : content_->function_in_table(function, slot);
+	uint64_t size = start.empty() ? 0 : start.front().size;
+	for (const unsigned slot : slots) {
+		function = function == 0 ? 0 : content_->function_in_table(function, size, slot);
+		size = 0;
+	}
 	const auto offset = function == 0 ? std::nullopt : content_->code_offset(function);
 	if (!offset)
 		return std::nullopt;

@@ -34,11 +34,15 @@ public:
 	}
 
 	bool returns(const cs_insn &insn) const { return in_group(insn, {CS_GRP_RET}); }
-	bool calls(const cs_insn &insn) const { return in_group(insn, {CS_GRP_CALL}); }
+	// capstone 4 takes calls of arm64 for jumps.
+	bool calls(const cs_insn &insn) const
+	{
+		return x86_ ? in_group(insn, {CS_GRP_CALL}) : insn.id == ARM64_INS_BL || insn.id == ARM64_INS_BLR;
+	}
 	// To another function, or nobody knows where.
 	bool jumps_away(const cs_insn &insn) const
 	{
-		if (!in_group(insn, {CS_GRP_JUMP}))
+		if (!in_group(insn, {CS_GRP_JUMP}) || calls(insn))
 			return false;
 		const auto target = jump_target(insn);
 		return !target || *target < 0 || *target >= static_cast<int64_t>(code_.size());

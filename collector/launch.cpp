@@ -98,24 +98,36 @@ int shell_status(int wait_status)
 	return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
 }
 
-int command_problem(const std::string &command)
+std::string program_of(const std::string &command, int *problem)
 {
+	*problem = 0;
 	if (command.find('/') != command.npos) {
 		if (is_executable_file(command))
-			return 0;
-		return ::access(command.c_str(), F_OK) == 0 ? 126 : 127;
+			return command;
+		*problem = ::access(command.c_str(), F_OK) == 0 ? 126 : 127;
+		return "";
 	}
 	const char *path = std::getenv("PATH");
 	std::istringstream folders(path ? path : "/usr/local/bin:/bin:/usr/bin");
 	std::string folder;
-	bool seen = false;
+	*problem = 127;
 	while (std::getline(folders, folder, ':')) {
-		const std::string candidate = (folder.empty() ? "." : folder) + "/" + command;
-		if (is_executable_file(candidate))
-			return 0;
-		seen = seen || ::access(candidate.c_str(), F_OK) == 0;
+		std::string candidate = (folder.empty() ? "." : folder) + "/" + command;
+		if (is_executable_file(candidate)) {
+			*problem = 0;
+			return candidate;
+		}
+		if (::access(candidate.c_str(), F_OK) == 0)
+			*problem = 126;
 	}
-	return seen ? 126 : 127;
+	return "";
+}
+
+int command_problem(const std::string &command)
+{
+	int problem = 0;
+	program_of(command, &problem);
+	return problem;
 }
 
 Result<Launch> Launch::prepare(const LaunchOptions &options)

@@ -28,6 +28,8 @@ struct LaunchOptions {
 // How a shell would say it ended: exit status, or 128 + signal.
 int shell_status(int wait_status);
 
+// The file that a command executes, found as a shell would. Empty if there is none; `problem` is as below.
+std::string program_of(const std::string &command, int *problem);
 // 0 if the command can be executed, as far as can be seen without doing so; else 127 not found, 126 not executable.
 int command_problem(const std::string &command);
 

@@ -3,8 +3,10 @@
 
 #include <cxxabi.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 
 namespace neuroperf::collector {
@@ -23,6 +25,30 @@ std::vector<std::string> split_at_stars(std::string_view pattern)
 	return pieces;
 }
 
+// Words that demanglers make of shorter codes.
+constexpr std::string_view kMadeWords[] = {
+	"anonymous", "namespace",    "unsigned",     "signed",        "char",          "wchar_t",
+	"char8_t",   "char16_t",     "char32_t",     "short",         "int",           "long",
+	"__int128",  "float",        "double",       "__float128",    "_Float16",      "bool",
+	"void",      "const",        "volatile",     "restrict",      "__restrict",    "complex",
+	"_Complex",  "imaginary",    "true",         "false",         "nullptr_t",     "decltype",
+	"auto",      "operator",     "sizeof",       "alignof",       "noexcept",      "throw",
+	"new",       "delete",       "co_await",     "lambda",        "unnamed",       "type",
+	"default",   "arg",          "clone",        "abi",           "vtable",        "typeinfo",
+	"name",      "for",          "guard",        "variable",      "virtual",       "thunk",
+	"covariant", "construction", "reference",    "temporary",     "template",      "parameter",
+	"object",    "initializer",  "function",     "this",          "string",        "literal",
+	"std",       "allocator",    "basic_string", "basic_istream", "basic_ostream", "basic_iostream",
+	"istream",   "ostream",      "iostream",     "char_traits"};
+
+// A star may have cut it.
+bool is_kept_by_mangling(const std::string &word)
+{
+	return !word.empty() && std::isdigit(static_cast<unsigned char>(word.front())) == 0 &&
+	       std::none_of(std::begin(kMadeWords), std::end(kMadeWords),
+			    [&](std::string_view made) { return made.find(word) != made.npos; });
+}
+
 // Of words that a star may cut, as in "_array_*", mangling keeps all the same: they are parts of one identifier.
 std::string longest_word(const std::vector<std::string> &pieces)
 {
@@ -34,7 +60,7 @@ std::string longest_word(const std::vector<std::string> &pieces)
 				word += letter;
 				continue;
 			}
-			if (word.size() > longest.size())
+			if (word.size() > longest.size() && is_kept_by_mangling(word))
 				longest = word;
 			word.clear();
 		}

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "bpf/runtime_event.h"
+
 namespace neuroperf::collector {
 namespace {
 
@@ -85,6 +87,14 @@ void write_notes_of_runtimes(const RuntimeProbes &runtimes, RecorderLog *log)
 					    "are incomplete or have no names",
 					    counts.unreadable),
 				"the description may be of another version of the runtime");
+	if (counts.too_large > 0)
+		log->write_note(
+			kDataLoss, "runtime_sums_too_large",
+			fmt::format("{} times a runtime's description names more than {} bytes to add up: those "
+				    "counts are left out",
+				    counts.too_large, NP_MOST_SUMMED_BYTES),
+			"the description may be of another version of the runtime, or the population is too "
+			"large for it");
 	if (counts.held > 0)
 		log->write_note(
 			kInfo, "runtime_held",

@@ -225,6 +225,8 @@ private:
 		if (from.contains("kinds")) {
 			place->kinds = strings_in(from, "kinds", path);
 			read_expression(from, "kind", path, parse_value, &reads.kind);
+			if (!reads.kind.given())
+				fail(path, "\"kinds\" are names of what a \"kind\" is read as: a number");
 		} else {
 			read_expression(from, "kind", path, parse_string, &reads.kind);
 		}

@@ -217,7 +217,8 @@ bool may_be(const RuntimeDescription &runtime, std::string_view path)
 
 bool is_runtime(const RuntimeDescription &runtime, const CodeIndex &file)
 {
-	if (!runtime.requires_symbol.empty() && file.any(runtime.requires_symbol).empty())
+	if (!runtime.requires_symbol.empty() && file.any(runtime.requires_symbol).empty() &&
+	    !file.data(runtime.requires_symbol))
 		return false;
 	return runtime.requires_class.empty() || file.has_class(runtime.requires_class);
 }

@@ -3,9 +3,11 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <runtime_events.skel.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -61,6 +63,8 @@ struct RuntimeProbes::Impl {
 	bool is_ready();
 	void look_at(int pid);
 	void look_at_mapper(const MapNotice &notice);
+	void look_ahead(const std::string &path);
+	bool may_be_any(const std::string &path) const;
 	void look_at_file(int pid, const FileMapping &mapping);
 	void attach(const RuntimeMatch &match, const FileKey &key, int file, RuntimeFile *told);
 	void attach_entries(const RuntimeMatch &match, int file, RuntimeFile *told);
@@ -192,11 +196,32 @@ void RuntimeProbes::Impl::look_at(int pid)
 			look_at_file(pid, mapping);
 }
 
+bool RuntimeProbes::Impl::may_be_any(const std::string &path) const
+{
+	return std::any_of(plan.runtimes.begin(), plan.runtimes.end(),
+			   [&](const RuntimeDescription &runtime) { return may_be(runtime, path); });
+}
+
+// As if this process had mapped it: so it is known by the numbers that its mappings will have.
+void RuntimeProbes::Impl::look_ahead(const std::string &path)
+{
+	if (!may_be_any(path))
+		return;
+	const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+	void *const page = ::mmap(nullptr, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, file.get(), 0);
+	if (page == MAP_FAILED)
+		return;
+	const auto mappings = read_file_mappings(::getpid());
+	for (const FileMapping &mapping : mappings.ok() ? *mappings : std::vector<FileMapping>{})
+		if (mapping.start == reinterpret_cast<uint64_t>(page) && seen.insert(mapping.file).second)
+			look_at_file(::getpid(), mapping);
+	::munmap(page, 1);
+}
+
 // Only files that may be a runtime are worth holding anybody.
 void RuntimeProbes::Impl::look_at_mapper(const MapNotice &notice)
 {
-	if (std::none_of(plan.runtimes.begin(), plan.runtimes.end(),
-			 [&](const RuntimeDescription &runtime) { return may_be(runtime, notice.path); }))
+	if (!may_be_any(notice.path))
 		return;
 	const uint64_t begin = monotonic_now_ns();
 	auto thread = std::make_unique<HeldThread>(notice.tid);
@@ -470,6 +495,11 @@ void RuntimeProbes::follow_up()
 	if (impl_->notices)
 		for (const MapNotice &notice : impl_->notices->take())
 			impl_->look_at_mapper(notice);
+}
+
+void RuntimeProbes::look_ahead(const std::string &program)
+{
+	impl_->look_ahead(program);
 }
 
 void RuntimeProbes::look_at(int pid)

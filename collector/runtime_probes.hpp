@@ -75,6 +75,9 @@ public:
 	// Has the kernel tell at once of what a launched program, stopped before exec, or (-1) any process maps.
 	void open_notices(pid_t program);
 	std::vector<int> descriptors() const; // to poll: readable when follow_up has something to do
+	// Attaches to a program that is about to begin, if it is a runtime itself: then not even its first call is
+	// missed.
+	void look_ahead(const std::string &program);
 	// Attaches to runtimes that have just been mapped; the thread that did it is held meanwhile.
 	void follow_up();
 	// Attaches to what is new among the files that this process has mapped.

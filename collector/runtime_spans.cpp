@@ -137,7 +137,7 @@ void RuntimeSpans::enter(const np_runtime_event &event, const Emit &emit)
 		threads_.clear(); // long gone, most of them
 	Thread &thread = threads_[event.tid];
 	thread.pid = event.pid;
-	const bool start_up = is_start_up(thread, place);
+	const bool start_up = is_start_up(event.pid, place);
 	counts_.start_up += start_up ? 1 : 0;
 	const uint32_t id = id_of(event, place, start_up);
 	if (id == 0) {
@@ -179,6 +179,11 @@ void RuntimeSpans::begin(const Open &open, const np_runtime_event &event, const 
 	if (place.async == RuntimePlace::Async::end)
 		return; // it is being waited for
 	const bool inference = place.means == PlaceMeans::inference;
+	if (inference && inferences_.size() < kMostThreads) {
+		Inferences &of_runtime = inferences_[{event.pid, places_[open.place].runtime}];
+		of_runtime.open += place.async == RuntimePlace::Async::no ? 1 : 0;
+		of_runtime.submitted |= place.async == RuntimePlace::Async::begin;
+	}
 	uint16_t type = inference ? NP_EVENT_INFERENCE_BEGIN : NP_EVENT_LAYER_BEGIN;
 	if (place.async == RuntimePlace::Async::begin)
 		type = kRequestBegin;
@@ -189,6 +194,7 @@ void RuntimeSpans::begin(const Open &open, const np_runtime_event &event, const 
 void RuntimeSpans::end_unseen(const Open &open, uint32_t pid, uint32_t tid, uint64_t time_ns, const Emit &emit)
 {
 	counts_.entries_without_return++;
+	count_end(open, pid);
 	if (places_[open.place].place->async == RuntimePlace::Async::no)
 		emit(slot_of(kUnseenEnd, time_ns, open.id, 0), pid, tid);
 }
@@ -214,6 +220,7 @@ void RuntimeSpans::leave(const np_runtime_event &event, const Emit &emit)
 
 void RuntimeSpans::close(const Open &open, uint32_t pid, uint32_t tid, uint64_t time_ns, const Emit &emit)
 {
+	count_end(open, pid);
 	const RuntimePlace &place = *places_[open.place].place;
 	uint16_t type = place.means == PlaceMeans::inference ? NP_EVENT_INFERENCE_END : NP_EVENT_LAYER_END;
 	if (place.async == RuntimePlace::Async::end)
@@ -221,16 +228,23 @@ void RuntimeSpans::close(const Open &open, uint32_t pid, uint32_t tid, uint64_t 
 	emit(slot_of(type, time_ns, open.id, type == kRequestEnd ? open.identity : 0), pid, tid);
 }
 
-// Work of a runtime that knows inferences, outside of any: weights are packed, constants are folded.
-bool RuntimeSpans::is_start_up(const Thread &thread, const NumberedPlace &place) const
+// Work of a runtime that knows inferences, while none is under way: weights are packed, constants are folded.
+bool RuntimeSpans::is_start_up(uint32_t pid, const NumberedPlace &place) const
 {
 	if (place.place->means == PlaceMeans::inference || !place.runtime->has_inferences() ||
-	    !from_start_.contains(thread.pid))
+	    !from_start_.contains(pid))
 		return false;
-	return std::none_of(thread.open.begin(), thread.open.end(), [&](const Open &one) {
-		return places_[one.place].runtime == place.runtime &&
-		       places_[one.place].place->means == PlaceMeans::inference;
-	});
+	const auto known = inferences_.find({pid, place.runtime}); // whichever thread they were called on
+	return known == inferences_.end() || (known->second.open == 0 && !known->second.submitted);
+}
+
+void RuntimeSpans::count_end(const Open &open, uint32_t pid)
+{
+	const NumberedPlace &place = places_[open.place];
+	if (place.place->means != PlaceMeans::inference || place.place->async != RuntimePlace::Async::no)
+		return;
+	if (const auto known = inferences_.find({pid, place.runtime}); known != inferences_.end())
+		known->second.open -= known->second.open > 0 ? 1 : 0;
 }
 
 void RuntimeSpans::take_names(const np_runtime_names &names)

@@ -94,6 +94,10 @@ private:
 		uint16_t place;
 		uint64_t identity;
 	};
+	struct Inferences { // of one runtime in one process
+		std::size_t open = 0;
+		bool submitted = false; // asynchronous ones: nobody knows when none is under way
+	};
 	struct Thread {
 		uint32_t pid = 0;
 		std::vector<Open> open;
@@ -109,7 +113,8 @@ private:
 	void begin(const Open &open, const np_runtime_event &event, const Emit &emit);
 	void end_unseen(const Open &open, uint32_t pid, uint32_t tid, uint64_t time_ns, const Emit &emit);
 	void close(const Open &open, uint32_t pid, uint32_t tid, uint64_t time_ns, const Emit &emit);
-	bool is_start_up(const Thread &thread, const NumberedPlace &place) const;
+	bool is_start_up(uint32_t pid, const NumberedPlace &place) const;
+	void count_end(const Open &open, uint32_t pid);
 	Names *names_of(const np_runtime_event &event, const RuntimePlace &place);
 	uint32_t id_of(const np_runtime_event &event, const NumberedPlace &place, bool start_up);
 	uint32_t number(Definition definition, uint64_t identity);
@@ -122,6 +127,7 @@ private:
 	std::vector<RuntimeCaller> fresh_callers_;
 	std::unordered_map<uint32_t, Thread> threads_;
 	std::set<uint32_t> from_start_; // processes
+	std::map<std::pair<uint32_t, const RuntimeDescription *>, Inferences> inferences_;
 	std::map<Identity, Names> names_;
 	// The same name of another identity in the same process is another layer; in another process it is the same.
 	std::map<std::tuple<std::string, uint32_t>, std::vector<uint64_t>> identities_; // by content and process

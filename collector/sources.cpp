@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collector/sources.hpp"
+#include "collector/launch.hpp"
 
 #include <algorithm>
 
@@ -51,9 +52,12 @@ void Sources::open(const RecordOptions &options, pid_t program, OpenFileLimit *o
 	runtimes.emplace(plan_, kAttachedRingBytes);
 	if (plan_.events.empty())
 		return;
-	if (program != 0 && plan_.target.kind == Target::Kind::program)
+	if (program != 0 && plan_.target.kind == Target::Kind::program) {
 		runtimes->open_notices(program);
-	else if (plan_.target.kind == Target::Kind::machine)
+		int problem = 0;
+		if (const std::string file = program_of(options.command.front(), &problem); !file.empty())
+			runtimes->look_ahead(file);
+	} else if (plan_.target.kind == Target::Kind::machine)
 		runtimes->open_notices(-1);
 }
 

@@ -24,6 +24,16 @@ DESCRIPTION = {
 }
 
 
+SIZES = (0, 1, 7, 8, 9, 129, 65536, 65537)  # of tiny_threshold, in turn
+TOO_LARGE = 65537
+SPIKESPACE = 'u32(*(data("tiny::_array_{1}__spikespace")) + 4*file_u32("tiny::_num__array_{1}__spikespace") - 4)'
+
+
+def fired(size):
+    """How many cells of tiny_threshold have fired: each third, of the 8 all, 255 times."""
+    return 8 * 255 if size == 8 else (size + 2) // 3
+
+
 class RuntimeProbes(support.IntegrationTest):
     def setUp(self):
         super().setUp()
@@ -91,6 +101,115 @@ class RuntimeProbes(support.IntegrationTest):
         self.assertIn("runtime_memory_unreadable", support.quality_codes(report))
         names = {row["name"] for row in report["layers"]}
         self.assertLessEqual(names, {"layer", "start-up: layer", "population"})
+
+    def with_places(self, *places, **more):
+        def change(description):
+            description["places"] += places
+            description.update(more)
+        return self.describe(change)
+
+    @staticmethod
+    def spikes_of(recording, name):
+        """The count of each hit, in order."""
+        names = recording.layer_names()
+        return [int(event.fields["count"]) for event in recording.events()
+                if event.name == "neuroperf:spikes" and names[event.fields["layer"]] == name]
+
+    def test_bytes_that_a_function_returns_are_summed_at_its_exit(self):
+        recording = self.record_app(80, description=self.with_places(
+            {"name": "fired", "means": "spikes", "find": {"exported": "tiny_threshold"}, "at": "exit",
+             "count": "sum_u8(*(result), u64(result+8))"}))
+        self.assertEqual(self.spikes_of(recording, "fired"),
+                         [fired(size) for size in SIZES if size != TOO_LARGE] * 10)
+        report = recording.report()
+        (left_out,) = [item for item in report["quality"] if item["code"] == "runtime_sums_too_large"]
+        self.assertIn("10 times a runtime's description names more than 65536 bytes", left_out["text"])
+        self.assertEqual(left_out["severity"], "data_loss")
+        self.assertNotIn("runtime_memory_unreadable", support.quality_codes(report))
+        (spikes,) = [row["spikes"] for row in report["layers"] if row["name"] == "fired"]
+        self.assertEqual(spikes, 10 * sum(fired(size) for size in SIZES if size != TOO_LARGE))
+
+    def test_sums_that_fit_are_not_told(self):
+        report = self.record_app(7, description=self.with_places(
+            {"name": "fired", "means": "spikes", "find": {"exported": "tiny_threshold"}, "at": "exit",
+             "count": "sum_u8(*(result), u64(result+8))"})).report()
+        self.assertNotIn("runtime_sums_too_large", support.quality_codes(report))
+
+    def test_bytes_that_are_not_there_are_no_spikes(self):
+        recording = self.record_app(8, description=self.with_places(  # one more than there are, behind which is nothing
+            {"name": "fired", "means": "spikes", "find": {"exported": "tiny_threshold"}, "at": "exit",
+             "count": "sum_u8(*(result), u64(result+8)+1)"}))
+        self.assertEqual(self.spikes_of(recording, "fired"), [])
+        codes = support.quality_codes(recording.report())
+        self.assertIn("runtime_memory_unreadable", codes)
+        self.assertIn("runtime_sums_too_large", codes)
+
+    def test_spikes_stand_in_data_of_the_file(self):
+        place = {"name": "spikes of {1}", "means": "spikes", "find": {"exported": "_run_*_thresholder_codeobject(int)"},
+                 "count": SPIKESPACE}
+        at_exit = self.record_app(50, description=self.with_places({**place, "at": "exit"}))
+        self.assertEqual(self.spikes_of(at_exit, "spikes of cells"), list(range(50)))
+        self.assertEqual(self.spikes_of(at_exit, "spikes of axons"), list(range(0, 50000, 1000)))
+        at_entry = self.record_app(50, description=self.with_places(place))
+        self.assertEqual(self.spikes_of(at_entry, "spikes of cells"), [0, *range(49)])
+        self.assertEqual(self.spikes_of(at_entry, "spikes of axons"), [0, *range(0, 49000, 1000)])
+
+    def test_functions_whose_data_the_file_has_not_are_not_meant(self):
+        report = self.record_app(5, description=self.with_places(
+            {"name": "spikes of {1}", "means": "spikes", "find": {"exported": "_run_*_thresholder_codeobject(int)"},
+             "count": 'u32(data("tiny::missing_{1}"))'})).report()
+        (places,) = [item for item in report["quality"] if item["code"] == "runtime_places"]
+        self.assertIn("3 of 4 places found; missing: spikes of {1}", places["text"])
+
+    def test_functions_in_tables(self):
+        description = self.with_places({"name": "api step", "means": "phase",
+                                        "find": {"table": "tiny_api_base", "slots": [0, 2]}})
+        report = self.record_app(40, description=description).report()
+        self.assertEqual([row["calls"] for row in report["layers"] if row["name"] == "api step"], [40])
+        listed = support.run([support.NEUROPERF, "list", "runtimes", "--in", LIBRARY, "--runtime-file", description])
+        self.assertIn("4 of 4 places found", listed.stdout)
+
+    def test_kinds_by_number(self):
+        def change(description):
+            description["places"][1].update(kind="u64(*(arg1+8))", kinds=["undef", "lif", "conv"])
+        report = self.record_app(10, description=self.describe(change)).report()
+        kinds = {row["name"]: row["kind"] for row in report["layers"] if row["calls"]}
+        self.assertEqual(kinds, {LONG_NAME: "undef", f"start-up: {LONG_NAME}": "undef", "spiking": "lif", "inner": "conv",
+                                 "block": "3"})
+
+    def test_classes_name_layers(self):
+        def change(description):
+            description["places"][1].update(identity="arg1", layer="type_name(arg1)", kind="type_name(arg1)")
+        report = self.record_app(10, description=self.describe(change)).report()
+        layers = {row["name"]: (row["kind"], row["calls"]) for row in report["layers"] if row["calls"]}
+        scope = "tiny::(anonymous namespace)::"
+        self.assertEqual(layers, {f"start-up: {scope}Dense": (f"{scope}Dense", 1), f"{scope}Dense": (f"{scope}Dense", 10),
+                                  f"{scope}Dense #2": (f"{scope}Dense", 10), f"{scope}Spiking": (f"{scope}Spiking", 10),
+                                  f"{scope}Block": (f"{scope}Block", 10)})
+
+    def test_shapes_are_in_the_name(self):
+        def change(description):
+            description["places"][1]["shape"] = {"sizes": "*(arg1+8)+80", "count": "u64(*(arg1+8)+72)", "bytes": 4}
+        report = self.record_app(10, "--per-shape", description=self.describe(change)).report()
+        self.assertEqual({row["name"]: row["calls"] for row in report["layers"] if row["calls"]},
+                         {f"start-up: {LONG_NAME} [3x4]": 1, f"{LONG_NAME} [3x4]": 10, "spiking [5]": 10, "inner": 10,
+                          "block [65536x4294967295]": 10})
+        report = self.record_app(10, description=self.describe(change)).report()
+        self.assertIn("spiking", {row["name"] for row in report["layers"]})
+
+    def test_known_callers_show_even_the_first_end(self):
+        def ends(description):
+            recording = self.record_app(20, description=description)
+            names, counts = recording.layer_names(), {}
+            for event in recording.events():
+                if event.name in ("neuroperf:layer_begin", "neuroperf:layer_end"):
+                    count = counts.setdefault(names[event.fields["layer"]], [0, 0])
+                    count[event.name == "neuroperf:layer_end"] += 1
+            return {name: counts[name] for name in (LONG_NAME, "spiking")}
+        self.assertEqual(ends(self.with_places(callers=["tiny_run"])), {LONG_NAME: [20, 20], "spiking": [20, 20]})
+        for begins, seen in ends(self.describe()).values():
+            self.assertEqual(begins, 20)
+            self.assertLess(seen, 20, "the first call's end is not seen where nobody names its caller")
 
     def test_mistakes_are_refused_before_anything_runs(self):
         def change(description):

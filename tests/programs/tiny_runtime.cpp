@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A runtime as profilers meet them: a C function that runs a model, layers that are found by run-time type information
-// alone (the library is stripped), a function that is called once for each spike, and one that exists in the symbol
-// table only.
+// alone (the library is stripped), a function that is called once for each spike, a table of functions, and spikes as
+// simulators keep them: bytes that a function returns, and arrays whose last number says how many cells have fired.
+#include <sys/mman.h>
+
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -11,6 +13,8 @@ namespace tiny {
 struct Node {
 	uint64_t index;
 	std::string name, type;
+	uint64_t dimensions; // at 72
+	int32_t sizes[2];    // of its tensor
 };
 
 class Layer {
@@ -71,10 +75,10 @@ private:
 	Layer *inner_;
 };
 
-Node nodes[] = {{0, "/model/layers.0/a name that does not fit into a small string", "Dense"},
-		{1, "spiking", "Lif"},
-		{2, "inner", "Dense"},
-		{3, "block", "Block"}};
+Node nodes[] = {{0, "/model/layers.0/a name that does not fit into a small string", "Dense", 2, {3, 4}},
+		{1, "spiking", "Lif", 1, {5, 0}},
+		{2, "inner", "Dense", 0, {0, 0}},
+		{3, "block", "Block", 2, {65536, -1}}};
 Dense dense(&nodes[0]), inner(&nodes[2]);
 Spiking spiking(&nodes[1]);
 Block block(&nodes[3], &inner);
@@ -83,11 +87,106 @@ Layer *const layers[] = {&dense, &spiking, &block};
 } // namespace
 } // namespace tiny
 
+namespace tiny {
+
+int32_t cells_spikespace[131], axons_spikespace[71];
+int32_t *_array_cells__spikespace = cells_spikespace, *_array_axons__spikespace = axons_spikespace;
+extern const int32_t _num__array_cells__spikespace = 131, _num__array_axons__spikespace = 71;
+
+} // namespace tiny
+
+__attribute__((noinline)) void _run_cells_thresholder_codeobject(int step)
+{
+	tiny::_array_cells__spikespace[tiny::_num__array_cells__spikespace - 1] = step;
+}
+
+__attribute__((noinline)) void _run_axons_thresholder_codeobject(int step)
+{
+	tiny::_array_axons__spikespace[tiny::_num__array_axons__spikespace - 1] = 1000 * step;
+}
+
+namespace {
+
+struct Fired {
+	uint8_t *cells;
+	uint64_t count;
+};
+Fired fired[] = {{nullptr, 0}, {nullptr, 1},   {nullptr, 7},     {nullptr, 8},
+		 {nullptr, 9}, {nullptr, 129}, {nullptr, 65536}, {nullptr, 65537}};
+
+// They end where memory ends. Each third cell has fired; of the 8 all, 255 times.
+__attribute__((noinline)) void make_cells(Fired *some)
+{
+	constexpr uint64_t kPage = 4096;
+	const uint64_t pages = (some->count + kPage - 1) / kPage + 1; // and one that is nobody's
+	void *memory = mmap(nullptr, pages * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		return;
+	some->cells = static_cast<uint8_t *>(memory) + (pages - 1) * kPage - some->count;
+	for (uint64_t i = 0; i < some->count; i++)
+		some->cells[i] = some->count == 8 ? 255 : i % 3 == 0;
+	mprotect(static_cast<uint8_t *>(memory) + (pages - 1) * kPage, kPage, PROT_NONE);
+}
+
+struct Api {
+	int (*open)(int), (*close)(int), (*step)(int);
+};
+struct ApiBase {
+	const Api *(*get)(int version);
+	int (*version)(int);
+};
+
+__attribute__((noinline)) int api_open(int step)
+{
+	tiny_work = tiny_work + 1;
+	return step;
+}
+
+__attribute__((noinline)) int api_close(int step)
+{
+	tiny_work = tiny_work + 2;
+	return step;
+}
+
+__attribute__((noinline)) int api_step(int step)
+{
+	tiny_work = tiny_work + 3;
+	return step;
+}
+
+const Api api = {api_open, api_close, api_step};
+
+__attribute__((noinline)) const Api *api_get(int version)
+{
+	return version == 1 ? &api : nullptr;
+}
+
+const ApiBase api_base = {api_get, api_open};
+
+} // namespace
+
 extern "C" {
+
+const ApiBase *tiny_api_base()
+{
+	return &api_base;
+}
+
+__attribute__((noinline)) const Fired *tiny_threshold(int step)
+{
+	Fired *some = &fired[step % 8];
+	if (!some->cells)
+		make_cells(some);
+	return some;
+}
 
 // 1 if a layer has thrown.
 int tiny_run(int step)
 {
+	tiny_threshold(step);
+	_run_cells_thresholder_codeobject(step);
+	_run_axons_thresholder_codeobject(step);
+	tiny_api_base()->get(1)->step(step);
 	if (step == 50) // memory that means another layer from now on
 		tiny::nodes[2].name = "other inner";
 	try {

@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <link.h>
 #include <sys/mman.h>
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <new>
 #include <random>
@@ -68,6 +70,8 @@ struct Unrelated {
 }
 
 long kept_number = 5;
+extern const uint32_t constant_number = 0x12345678;
+uint32_t written_number = 0x12345678;
 extern "C" [[gnu::noinline, gnu::visibility("default")]] int code_index_test_function(int x)
 {
 	return x * 11 + 4;
@@ -216,6 +220,52 @@ TEST(CodeIndex, DataHasAddresses)
 		    place->offset == reinterpret_cast<uint64_t>(&kept_number));
 	EXPECT_FALSE(own_index().data("code_index_test_function").has_value());
 	EXPECT_FALSE(own_index().data("").has_value());
+}
+
+TEST(CodeIndex, DataIsFoundByDemangledName)
+{
+	for (const char *pattern : {"code_index_test::kept_number", "code_index_test::kept_*", "*_test::kept_number"}) {
+		const auto place = own_index().data(pattern);
+		ASSERT_TRUE(place.has_value()) << pattern;
+		EXPECT_EQ(place->name, "_ZN15code_index_test11kept_numberE");
+	}
+	EXPECT_FALSE(own_index().data("kept_number").has_value()) << "no symbol is called so";
+	EXPECT_FALSE(own_index().data("code_index_test::Dense::compute(*").has_value()) << "no data";
+}
+
+TEST(CodeIndex, OnlyNumbersThatNobodyWritesAreConstant)
+{
+	const auto constant = own_index().data("code_index_test::constant_number");
+	const auto written = own_index().data("code_index_test::written_number");
+	ASSERT_TRUE(constant.has_value() && written.has_value());
+	EXPECT_EQ(own_index().constant_at(constant->offset), constant_number);
+	EXPECT_EQ(own_index().constant_at(written->offset), std::nullopt) << "the program may have written it since";
+	EXPECT_NE(written_number, 0u);
+	EXPECT_EQ(own_index().constant_at(UINT64_MAX), std::nullopt);
+	EXPECT_EQ(own_index().constant_at(UINT64_MAX - 2), std::nullopt);
+}
+
+TEST(CodeIndex, PatternsSayWhatTheyStandFor)
+{
+	std::map<std::string, std::vector<std::string>> captured;
+	for (const CodePlace &place : own_index().any("code_index_test::*::compute(*)"))
+		captured[place.name] = place.captured;
+	EXPECT_EQ(captured["_ZN15code_index_test5Dense7computeEi"], (std::vector<std::string>{"Dense", "int"}));
+	EXPECT_EQ(captured["_ZN15code_index_test9DeepDense7computeEi"], (std::vector<std::string>{"DeepDense", "int"}));
+	EXPECT_EQ(own_index().any("code_index_*_function").at(0).captured, std::vector<std::string>{"test"});
+	EXPECT_TRUE(own_index().any("code_index_test_function").at(0).captured.empty());
+}
+
+TEST(CodeIndex, CodeHasAddressesToo)
+{
+	const auto *const function = reinterpret_cast<const void *>(&code_index_test_function);
+	Dl_info info = {};
+	ASSERT_NE(::dladdr(function, &info), 0);
+	const auto address = own_index().address_of(offset_of_function(function));
+	ASSERT_TRUE(address.has_value());
+	const auto start = reinterpret_cast<uint64_t>(info.dli_fbase), here = reinterpret_cast<uint64_t>(function);
+	EXPECT_TRUE(*address == here - start || *address == here);
+	EXPECT_FALSE(own_index().address_of(UINT64_MAX).has_value());
 }
 
 TEST(CodeIndex, CodeIsWhatRuns)
@@ -449,6 +499,117 @@ TEST(CodeIndexOfMadeFiles, CodeEndsWithItsSegment)
 	EXPECT_TRUE(index->exported("*").empty());
 }
 
+// Its only symbol, "visible" at 0x1010, is exported; code lies there and, of two more functions, at 0x1040 and 0x1080.
+std::string with_code(std::string file, const std::string &visible, const std::string &second,
+		      uint16_t machine = EM_X86_64)
+{
+	Elf64_Ehdr header;
+	std::memcpy(&header, file.data(), sizeof header);
+	header.e_machine = machine;
+	std::memcpy(file.data(), &header, sizeof header);
+	for (unsigned i = 0; i < header.e_shnum; i++) {
+		char *const at = file.data() + header.e_shoff + i * sizeof(Elf64_Shdr) + offsetof(Elf64_Shdr, sh_type);
+		Elf64_Word type = 0;
+		std::memcpy(&type, at, sizeof type);
+		type = type == SHT_SYMTAB ? SHT_DYNSYM : type;
+		std::memcpy(at, &type, sizeof type);
+	}
+	return file.replace(0x1010, visible.size(), visible).replace(0x1040, second.size(), second);
+}
+
+// lea rax, [address]; ret
+std::string returns_on_x86(uint64_t from, uint64_t address)
+{
+	const auto distance = static_cast<uint32_t>(address - (from + 7));
+	return std::string("\x48\x8d\x05", 3) + std::string(reinterpret_cast<const char *>(&distance), 4) + "\xc3";
+}
+
+// adrp x0, address; add x0, x0, #address; ret
+std::string returns_on_arm64(uint64_t from, uint64_t address)
+{
+	const auto pages = static_cast<uint32_t>((address >> 12) - (from >> 12));
+	const uint32_t words[] = {0x90000000u | (pages & 3) << 29 | (pages >> 2) << 5,
+				  0x91000000u | static_cast<uint32_t>(address & 0xfff) << 10, 0xd65f03c0u};
+	return {reinterpret_cast<const char *>(words), sizeof words};
+}
+
+// A table of {0x1040, 0x1050}; what 0x1040 returns is one of {0x1060, 0x1070, no code, 0x1080}.
+struct Tables {
+	ClassImage image;
+	uint64_t first = image.add_words({0x1040, 0x1050});
+	uint64_t gap = image.add_words({0});
+	uint64_t second = image.add_words({0x1060, 0x1070, 0x5000, 0x1080});
+};
+
+std::string place_in(const std::string &bytes, const std::vector<unsigned> &slots, const char *exported = "visible")
+{
+	const CodeIndex *index = index_of_bytes(bytes);
+	const auto place = index ? index->in_table(exported, slots) : std::nullopt;
+	return place ? fmt::format("{} {:#x}", place->name, place->offset) : "";
+}
+
+TEST(CodeIndexOfMadeFiles, TablesThatFunctionsReturn)
+{
+	const Tables made;
+	const std::string x86 =
+		with_code(made.image.bytes(), returns_on_x86(0x1010, made.first), returns_on_x86(0x1040, made.second));
+	const std::string arm = with_code(made.image.bytes(), returns_on_arm64(0x1010, made.first),
+					  returns_on_arm64(0x1040, made.second), EM_AARCH64);
+	for (const std::string *bytes : {&x86, &arm}) {
+		EXPECT_EQ(place_in(*bytes, {0}), "visible[0] 0x1040");
+		EXPECT_EQ(place_in(*bytes, {1}), "visible[1] 0x1050");
+		EXPECT_EQ(place_in(*bytes, {0, 0}), "visible[0][0] 0x1060");
+		EXPECT_EQ(place_in(*bytes, {0, 3}), "visible[0][3] 0x1080");
+		EXPECT_EQ(place_in(*bytes, {0, 2}), "") << "no code";
+		EXPECT_EQ(place_in(*bytes, {2}), "") << "behind the table";
+		EXPECT_EQ(place_in(*bytes, {1, 0}), "") << "returns no table";
+		EXPECT_EQ(place_in(*bytes, {0, 4096}), "");
+		EXPECT_EQ(place_in(*bytes, {UINT32_MAX}), "");
+		EXPECT_EQ(place_in(*bytes, {0}, "missing"), "");
+	}
+	const std::string in_relocations =
+		with_code(relocated(made.image.bytes(), R_X86_64_RELATIVE), returns_on_x86(0x1010, made.first),
+			  returns_on_x86(0x1040, made.second));
+	EXPECT_EQ(place_in(in_relocations, {0, 3}), "visible[0][3] 0x1080");
+}
+
+// The function has 0x20 bytes; what is behind them is another one's.
+TEST(CodeIndexOfMadeFiles, AFunctionThatReturnsNoTableHasNotThatOfItsNeighbour)
+{
+	const Tables made;
+	const std::string nothing("\x31\xc0\xc3", 3); // xor eax, eax; ret
+	const std::string padding(0x2d, '\x90');      // nop
+	EXPECT_EQ(place_in(with_code(made.image.bytes(), nothing + padding, returns_on_x86(0x1040, made.first)), {1}),
+		  "");
+	EXPECT_EQ(place_in(with_code(made.image.bytes(), nothing + returns_on_x86(0x1013, made.first), ""), {1}),
+		  "visible[1] 0x1050")
+		<< "behind a return, but its own";
+}
+
+TEST(CodeIndexOfMadeFiles, ATableThatIsTooShortIsNotTheOne)
+{
+	ClassImage image;
+	const uint64_t short_one = image.add_words({0x1040, 0}), long_one = image.add_words({0x1060, 0x1070});
+	const std::string both = returns_on_x86(0x1010, short_one).substr(0, 7) + returns_on_x86(0x1017, long_one);
+	EXPECT_EQ(place_in(with_code(image.bytes(), both, ""), {0}), "visible[0] 0x1040");
+	EXPECT_EQ(place_in(with_code(image.bytes(), both, ""), {1}), "visible[1] 0x1070");
+}
+
+TEST(CodeIndexOfMadeFiles, AddressesOfCodeAndConstants)
+{
+	ClassImage image;
+	image.add_words({0x1122334455667788});
+	const CodeIndex *index = index_of_bytes(image.bytes());
+	ASSERT_NE(index, nullptr);
+	EXPECT_EQ(index->address_of(0x1010), 0x1010u);
+	EXPECT_EQ(index->address_of(0x10ff), 0x10ffu);
+	EXPECT_EQ(index->address_of(0x1100), std::nullopt);
+	EXPECT_EQ(index->address_of(ClassImage::kOffset), std::nullopt) << "no code";
+	EXPECT_EQ(index->constant_at(ClassImage::kAddress + 8), std::nullopt) << "may be written";
+	EXPECT_EQ(index->constant_at(0x10fc), 0u) << "code is constant too";
+	EXPECT_EQ(index->constant_at(0x1100), std::nullopt);
+}
+
 // Asks everything; nothing may crash.
 void ask(const std::string &bytes)
 {
@@ -460,6 +621,8 @@ void ask(const std::string &bytes)
 	for (const CodePlace &place : index->virtual_slot("N2np4BaseE", 0))
 		EXPECT_LT(place.offset, bytes.size());
 	index->data("missing");
+	index->in_table("visible", {0, 3});
+	index->constant_at(0x5008);
 }
 
 TEST(CodeIndexOfMadeFiles, AFileCutAnywhereIsSurvived)
@@ -471,10 +634,13 @@ TEST(CodeIndexOfMadeFiles, AFileCutAnywhereIsSurvived)
 
 TEST(CodeIndexOfMadeFiles, DamagedBytesAreSurvived)
 {
-	const std::string wholes[] = {family(), relocated(family(), R_X86_64_RELATIVE)};
+	const Tables made;
+	const std::string wholes[] = {
+		family(), relocated(family(), R_X86_64_RELATIVE),
+		with_code(made.image.bytes(), returns_on_x86(0x1010, made.first), returns_on_x86(0x1040, made.second))};
 	std::mt19937 random(7);
 	for (unsigned round = 0; round < 3000; round++) {
-		std::string bytes = wholes[round % 2];
+		std::string bytes = wholes[round % std::size(wholes)];
 		const unsigned damages = 1 + random() % 8;
 		for (unsigned i = 0; i < damages; i++) {
 			// Headers, sections, classes: where something stands.

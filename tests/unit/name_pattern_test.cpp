@@ -53,6 +53,30 @@ TEST(NamePattern, PatternsOfDemangledNamesAreHeldAgainstThem)
 	EXPECT_EQ(shown, "_Z19_run_spk_codeobjectv");
 }
 
+TEST(NamePattern, WordsThatMangledNamesDoNotHave)
+{
+	const std::pair<const char *, const char *> cases[] = {
+		{"_ZN12_GLOBAL__N_17api_runEi", "(anonymous namespace)::api_run(int)"},
+		{"_ZN2at3addEmm", "at::add(unsigned long, unsigned long)"},
+		{"_ZN2at3addEmm", "at::*(unsigned long, *"},
+		{"_ZN2at3addEPVKc", "at::add(char const volatile*)"},
+		{"_ZN1a1fESaIcE", "a::f(std::allocator<char>)"},
+		{"_ZN1a1fERKSs", "*::f(std::*string*)"},
+		{"_ZN1a1fERKSs", "a::f(std::str*"},
+		{"_ZN1a1fEm", "a::f(unsig*)"},
+		{"_ZN1a1bplERKS0_", "a::b::operator+(*)"},
+		{"_ZN1a1fILj4000000000EEEvv", "void a::f<4000000000u>()"},
+		{"_ZTVN1a1bE", "vtable for a::b"},
+		{"_ZN1aC1Ev", "a::a()"},
+	};
+	for (const auto &[symbol, pattern] : cases) {
+		std::string shown;
+		EXPECT_TRUE(NamePattern(pattern).matches_symbol(symbol, &shown))
+			<< pattern << ", which is " << demangled(symbol);
+	}
+	EXPECT_FALSE(NamePattern("at::add(unsigned int)").matches_symbol("_ZN2at3addEmm"));
+}
+
 TEST(NamePattern, WhatIsNoMangledNameStaysAsItIs)
 {
 	EXPECT_EQ(demangled("main"), "main");

@@ -6,13 +6,33 @@
 
 #include <fstream>
 
+#include <nlohmann/json.hpp>
+#include <valijson/adapters/nlohmann_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validator.hpp>
+
 #include "collector/built_in_runtimes.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace neuroperf::collector {
 namespace {
 
+using nlohmann::json;
+using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
+
+bool fits_schema(const json &document)
+{
+	std::ifstream file(NEUROPERF_SOURCE_DIR "/data/schema/neuroperf.runtime-1.schema.json");
+	const json text = json::parse(file);
+	valijson::Schema schema;
+	valijson::SchemaParser parser;
+	parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(text), schema);
+	valijson::Validator validator;
+	return validator.validate(schema, valijson::adapters::NlohmannJsonAdapter(document), nullptr);
+}
 
 constexpr std::string_view kTiny = R"json({
   "schema": "neuroperf.runtime/1", "name": "tiny", "title": "Tiny", "tested": "1.0",
@@ -24,12 +44,33 @@ constexpr std::string_view kTiny = R"json({
   ]
 })json";
 
-std::string replaced(std::string_view from, std::string_view to)
+// All that a place may have beyond that.
+constexpr std::string_view kLarge = R"json({
+  "schema": "neuroperf.runtime/1", "name": "large", "title": "Large", "tested": "1.0",
+  "match": {"files": ["liblarge.so*"]},
+  "callers": ["large_run", "large::Executor::*"],
+  "places": [
+    {"name": "session", "means": "inference", "find": {"table": "LargeGetApi", "slots": [0, 9]}, "at": "entry"},
+    {"name": "{1}", "means": "operator", "find": {"symbol": "large::*::forward(*"}, "identity": "arg1",
+     "layer": "type_name(*(arg1+8))", "kind": "u32(arg1+16)", "kinds": ["undef", "reorder"],
+     "shape": {"sizes": "*(arg2+8)", "count": "u32(arg2+16)", "bytes": 4}},
+    {"name": "fired", "means": "spikes", "find": {"exported": "large_threshold"}, "at": "exit",
+     "count": "sum_u8(*(result), u64(result+8))"},
+    {"name": "cells", "means": "spikes", "find": {"exported": "_run_*_thresholder"},
+     "count": "u32(*(data(\"large::_array_{1}\")) + 4*file_u32(\"large::_num_{1}\") - 4)"}
+  ]
+})json";
+
+std::string replaced(std::string_view from, std::string_view to, std::string text = std::string(kTiny))
 {
-	std::string text(kTiny);
 	const std::size_t at = text.find(from);
 	EXPECT_NE(at, text.npos) << from;
 	return text.replace(at, from.size(), to);
+}
+
+std::string large(std::string_view from, std::string_view to)
+{
+	return replaced(from, to, std::string(kLarge));
 }
 
 std::string error_of(const std::string &text)
@@ -48,6 +89,110 @@ TEST(RuntimeDescription, ReadsTheOneOfTheManual)
 	EXPECT_EQ(runtime->places[0].arguments(), 0);
 	EXPECT_EQ(runtime->places[1].arguments(), 1);
 	EXPECT_EQ(runtime->places[1].reads.name.as, NP_AS_C_STRING);
+}
+
+TEST(RuntimeDescription, ReadsAllThatAPlaceMayHave)
+{
+	const auto runtime = parse_runtime_description(kLarge, "large.json");
+	ASSERT_TRUE(runtime.ok()) << runtime.error().what;
+	EXPECT_THAT(runtime->callers, ElementsAre("large_run", "large::Executor::*"));
+	ASSERT_EQ(runtime->places.size(), 4u);
+	const RuntimePlace &session = runtime->places[0], &op = runtime->places[1], &fired = runtime->places[2],
+			   &cells = runtime->places[3];
+	EXPECT_EQ(session.find.how, PlaceSearch::How::table);
+	EXPECT_EQ(session.find.pattern, "LargeGetApi");
+	EXPECT_THAT(session.find.slots, ElementsAre(0, 9));
+	EXPECT_FALSE(session.at_exit);
+	EXPECT_EQ(op.reads.name.as, NP_AS_TYPE_NAME);
+	EXPECT_EQ(op.reads.kind.as, NP_AS_NUMBER);
+	EXPECT_EQ(op.reads.kind.last_size, 4);
+	EXPECT_THAT(op.kinds, ElementsAre("undef", "reorder"));
+	EXPECT_EQ(op.reads.shape.from, NP_READ_ARGUMENT_2);
+	EXPECT_EQ(op.reads.shape_count.offsets[0], 16);
+	EXPECT_EQ(op.reads.shape_size, 4u);
+	EXPECT_EQ(op.arguments(), 3) << "that of the shape too must be live";
+	EXPECT_TRUE(fired.at_exit);
+	EXPECT_EQ(fired.arguments(), 0);
+	EXPECT_TRUE(fired.reads.summed.given());
+	EXPECT_EQ(cells.reads.value.from, NP_READ_FILE);
+	EXPECT_EQ(cells.reads.value.references.size(), 2u);
+	EXPECT_FALSE(cells.reads.summed.given());
+	const auto wide = parse_runtime_description(large(", \"bytes\": 4", ""), "large.json");
+	ASSERT_TRUE(wide.ok());
+	EXPECT_EQ(wide->places[1].reads.shape_size, 8u) << "without a word";
+}
+
+TEST(RuntimeDescription, MistakesInWhatAPlaceMayHave)
+{
+	// clang-format off
+	const std::tuple<std::string, std::string, const char *, const char *> cases[] = {
+		{"\"exit\",", "\"exits\",", "line 10: places[2]", "\"at\" is entry or exit"},
+		{"\"at\": \"entry\"", "\"at\": \"exit\"", "line 6: places[0]", "at the exit only spikes and synops"},
+		{"*(result), u64", "*(arg1), u64", "line 10: places[2]", "at the exit the arguments are gone"},
+		{"u64(result+8)", "u64(arg2+8)", "line 10: places[2]", "at the exit the arguments are gone"},
+		{"\"at\": \"exit\",", "", "places[2]", "\"result\" is there at the exit only"},
+		{"sum_u8(*(result), u64(result+8))", "sum_u8(*(result))", "line 11: places[2].count", ", was expected"},
+		{"sum_u8(*(result), u64(result+8))", "sum_u16(result, 8)", "line 11: places[2].count", "column 1"},
+		{"\"count\": \"sum_u8(*(result), u64(result+8))\"", "\"count\": 5", "places[2]", "\"count\" must be a text"},
+		{"4*file_u32", "4*u32", "line 13: places[3].count", "file_u32(...) was expected"},
+		{"[\"undef\", \"reorder\"]", "[]", "places[1]", "\"kinds\" must be a list of 1 to 1024 texts"},
+		{"[\"undef\", \"reorder\"]", "[\"undef\", 1]", "places[1].kinds", "must hold texts"},
+		{"\"kinds\": [\"undef\", \"reorder\"],", "", "line 8: places[1].kind", "c_string(...), std_string(...) or type_name(...)"},
+		{"\"u32(arg1+16)\"", "\"c_string(arg1+16)\"", "line 8: places[1].kind", "column 1"},
+		{"\"kind\": \"u32(arg1+16)\", ", "", "places[1]", "\"kinds\" are names of what a \"kind\" is read as"},
+		{"type_name(*(arg1+8))", "type(arg1)", "line 8: places[1].layer", "type_name(...)"},
+		{"\"bytes\": 4", "\"bytes\": 2", "places[1].shape", "\"bytes\" of one size are 4 or 8"},
+		{"\"bytes\": 4", "\"bytes\": \"4\"", "places[1].shape", "\"bytes\" of one size are 4 or 8"},
+		{", \"bytes\": 4", ", \"size\": 4", "line 9: places[1].shape", "\"size\" is not known here (sizes, count, bytes)"},
+		{"\"count\": \"u32(arg2+16)\", ", "", "places[1].shape", "needs \"sizes\""},
+		{"*(arg2+8)", "*(arg2+8", "line 9: places[1].shape.sizes", ") was expected"},
+		{"{\"sizes\": \"*(arg2+8)\", \"count\": \"u32(arg2+16)\", \"bytes\": 4}", "[1, 2]", "places[1].shape", "must be an object"},
+		{"\"slots\": [0, 9]", "\"slots\": []", "places[0].find.slots", "1 to 4 numbers"},
+		{"\"slots\": [0, 9]", "\"slots\": [0, 1, 2, 3, 4]", "places[0].find.slots", "1 to 4 numbers"},
+		{"\"slots\": [0, 9]", "\"slots\": [0, -9]", "places[0].find.slots", "from 0 to 1000"},
+		{"\"slots\": [0, 9]", "\"slots\": [0, 1001]", "places[0].find.slots", "from 0 to 1000"},
+		{", \"slots\": [0, 9]", "", "places[0].find.slots", "1 to 4 numbers"},
+		{"\"table\": \"LargeGetApi\"", "\"table\": \"LargeGetApi\", \"symbol\": \"a\"", "places[0].find", "one of \"exported\", \"symbol\", \"class\" and \"table\""},
+		{"[\"large_run\", \"large::Executor::*\"]", "\"large_run\"", "description", "\"callers\" must be a list"},
+		{"[\"large_run\", \"large::Executor::*\"]", "[3]", "description.callers", "must hold texts"},
+	};
+	// clang-format on
+	for (const auto &[from, to, where, what] : cases) {
+		const std::string text = large(from, to);
+		EXPECT_THAT(error_of(text), AllOf(HasSubstr("tiny.json"), HasSubstr(where), HasSubstr(what)))
+			<< from << " -> " << to;
+	}
+}
+
+// The schema refuses what the parser refuses, but for the language of values.
+TEST(RuntimeDescription, TheSchemaKnowsWhatTheParserKnows)
+{
+	EXPECT_TRUE(fits_schema(json::parse(kTiny)));
+	EXPECT_TRUE(fits_schema(json::parse(kLarge)));
+	for (const BuiltInFile &file : built_in_runtime_files())
+		EXPECT_TRUE(fits_schema(json::parse(file.text))) << file.name;
+	const std::pair<std::string, std::string> cases[] = {
+		{"\"exit\",", "\"exits\","},
+		{"\"bytes\": 4", "\"bytes\": 2"},
+		{"\"bytes\": 4", "\"size\": 4"},
+		{"\"count\": \"u32(arg2+16)\", ", ""},
+		{"\"slots\": [0, 9]", "\"slots\": []"},
+		{"\"slots\": [0, 9]", "\"slots\": [0, 1, 2, 3, 4]"},
+		{"\"slots\": [0, 9]", "\"slots\": [0, 1001]"},
+		{", \"slots\": [0, 9]", ""},
+		{"[\"undef\", \"reorder\"]", "[]"},
+		{"[\"undef\", \"reorder\"]", "[\"undef\", 1]"},
+		{"[\"large_run\", \"large::Executor::*\"]", "\"large_run\""},
+		{"[\"large_run\", \"large::Executor::*\"]", "[3]"},
+		{"type_name(*(arg1+8))", "type(arg1)"},
+		{"\"table\": \"LargeGetApi\"", "\"table\": \"LargeGetApi\", \"symbol\": \"a\""},
+		{"\"at\": \"entry\"", "\"when\": \"entry\""},
+	};
+	for (const auto &[from, to] : cases) {
+		const std::string text = large(from, to);
+		EXPECT_FALSE(fits_schema(json::parse(text))) << from << " -> " << to;
+		EXPECT_NE(error_of(text), "") << from << " -> " << to;
+	}
 }
 
 TEST(RuntimeDescription, EveryBuiltInOneIsRead)

@@ -5,7 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <functional>
 
 #include "collector/own_event_encoder.hpp"
 
@@ -79,8 +81,20 @@ protected:
 	}
 	void learn()
 	{
-		for (Definition &definition : spans_.take_definitions())
+		for (Definition &definition : spans_.take_definitions()) {
 			names_[definition.id] = definition.name;
+			kinds_[definition.name] = definition.kind;
+		}
+	}
+	// A layer of place 1 that is entered and left under the names that the runtime's memory has.
+	void run(uint64_t identity, const std::function<void(np_runtime_names *)> &tell)
+	{
+		np_runtime_names names{};
+		names.event = event(NP_RUNTIME_NAMES, 1, 0, identity);
+		tell(&names);
+		spans_.take_names(names);
+		enter(1, 900, identity);
+		leave(1, 900);
 	}
 	std::vector<std::string> events()
 	{
@@ -105,6 +119,7 @@ protected:
 	std::vector<np_slot> emitted_;
 	RuntimeSpans::Emit emit_ = [this](const np_slot &slot, uint32_t, uint32_t) { emitted_.push_back(slot); };
 	std::map<uint32_t, std::string> names_;
+	std::map<std::string, std::string> kinds_; // by name
 	uint64_t now_ = 0;
 	uint32_t function_ = 0;
 };
@@ -282,6 +297,108 @@ TEST_F(Spans, WithoutANameThePlaceNamesIt)
 	leave(1, 900);
 	EXPECT_THAT(events(), ElementsAre("[run", "+node", "-node"));
 	EXPECT_EQ(spans_.counts().unnamed, 1u);
+}
+
+TEST_F(Spans, NumbersStandForKinds)
+{
+	runtime_.places[1].reads.kind.from = NP_READ_ARGUMENT_2;
+	runtime_.places[1].kinds = {"undef", "reorder"};
+	const std::pair<const char *, uint64_t> cases[] = {
+		{"a", 0}, {"b", 1}, {"c", 2}, {"d", uint64_t{1} << 32}, {"e", UINT64_MAX}};
+	for (const auto &[text, number] : cases)
+		run(number + 0x10, [&](np_runtime_names *names) {
+			std::strcpy(names->name, text);
+			std::strcpy(names->kind, "not this");
+			names->kind_number = number;
+		});
+	learn();
+	EXPECT_EQ(kinds_, (std::map<std::string, std::string>{{"a", "undef"},
+							      {"b", "reorder"},
+							      {"c", "2"},
+							      {"d", "4294967296"},
+							      {"e", "18446744073709551615"}}));
+}
+
+TEST_F(Spans, KindsThatNobodyReadsAreWhatThePlaceMeans)
+{
+	run(0x10, [](np_runtime_names *names) { std::strcpy(names->name, "a"); });
+	learn();
+	EXPECT_EQ(kinds_["a"], "operator");
+}
+
+TEST_F(Spans, TypeNamesAreDemangled)
+{
+	runtime_.places[1].reads.name.as = NP_AS_TYPE_NAME;
+	runtime_.places[1].reads.kind.from = NP_READ_ARGUMENT_2;
+	runtime_.places[1].reads.kind.as = NP_AS_TYPE_NAME;
+	run(0x10, [](np_runtime_names *names) {
+		std::strcpy(names->name, "N4ncnn11ConvolutionE");
+		std::strcpy(names->kind, "*N4ncnn5LayerE");
+	});
+	run(0x20, [](np_runtime_names *names) {
+		std::strcpy(names->name, "no type");
+		std::strcpy(names->kind, "4Gelu");
+	});
+	EXPECT_THAT(events(), ElementsAre("+ncnn::Convolution", "-ncnn::Convolution", "+no type", "-no type"));
+	EXPECT_EQ(kinds_["ncnn::Convolution"], "ncnn::Layer");
+	EXPECT_EQ(kinds_["no type"], "Gelu");
+}
+
+TEST_F(Spans, NamesOfOtherPlacesStayAsTheyAre)
+{
+	run(0x10, [](np_runtime_names *names) {
+		std::strcpy(names->name, "N4ncnn11ConvolutionE");
+		std::strcpy(names->kind, "4Gelu");
+	});
+	EXPECT_THAT(events(), ElementsAre("+N4ncnn11ConvolutionE", "-N4ncnn11ConvolutionE"));
+}
+
+TEST_F(Spans, ShapesAreAPartOfTheName)
+{
+	runtime_.places[1].reads.shape.from = NP_READ_ARGUMENT_2;
+	const auto shaped = [](std::vector<uint64_t> sizes, uint32_t count) {
+		return [=](np_runtime_names *names) {
+			std::strcpy(names->name, "conv");
+			std::copy(sizes.begin(), sizes.end(), names->shape);
+			names->shape_count = count;
+		};
+	};
+	run(0x10, shaped({1, 3, 224, 224}, 4));
+	run(0x11, shaped({8, 3, 224, 224}, 4));
+	run(0x12, shaped({5}, 1));
+	run(0x13, shaped({5}, 0));
+	run(0x14, shaped({1, 2, 3, 4, 5, 6, 7, 8}, 99)); // damaged
+	run(0x10, shaped({1, 3, 224, 224}, 4));
+	learn();
+	std::vector<std::string> begun;
+	for (const std::string &text : events())
+		if (text.front() == '+')
+			begun.push_back(text.substr(1));
+	EXPECT_THAT(begun, ElementsAre("conv [1x3x224x224]", "conv [8x3x224x224]", "conv [5]", "conv",
+				       "conv [1x2x3x4x5x6x7x8]", "conv [1x3x224x224]"));
+}
+
+TEST_F(Spans, AShapeWithoutANameIsBehindThatOfThePlace)
+{
+	runtime_.places[2].reads.shape.from = NP_READ_ARGUMENT_2;
+	np_runtime_names names{};
+	names.event = event(NP_RUNTIME_NAMES, 2, 0, 0x10);
+	names.shape[0] = 7;
+	names.shape_count = 1;
+	spans_.take_names(names);
+	enter(2, 900, 0x10);
+	EXPECT_THAT(events(), ElementsAre("+conv2d [7]"));
+}
+
+TEST_F(Spans, StarsOfThePatternStandInNames)
+{
+	runtime_.places[3].name = "spikes of {1}, {2} {3} {symbol}";
+	function_ = spans_.add_function({"_Z19_run_spk_codeobjectv", 0, {"spk", "x{1}"}});
+	spans_.take(event(NP_RUNTIME_HIT, 3, 900), emit_);
+	function_ = spans_.add_function({"_Z19_run_exc_codeobjectv", 0, {"exc", ""}});
+	spans_.take(event(NP_RUNTIME_HIT, 3, 900), emit_);
+	EXPECT_THAT(events(), ElementsAre("*spikes of spk, x{1} {3} _run_spk_codeobject",
+					  "*spikes of exc,  {3} _run_exc_codeobject"));
 }
 
 TEST_F(Spans, SpikesAreCounts)
