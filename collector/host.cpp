@@ -193,6 +193,7 @@ HostSnapshot take_host_snapshot()
 	host.hostname = names.nodename;
 	host.kernel_release = names.release;
 	host.architecture = names.machine;
+	host.boot_id = read_line("/proc/sys/kernel/random/boot_id");
 	host.online_cpus = parse_cpu_list(read_line("/sys/devices/system/cpu/online"));
 	struct sysinfo info {};
 	if (::sysinfo(&info) == 0)

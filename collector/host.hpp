@@ -25,6 +25,7 @@ struct InvokingUser {
 
 struct HostSnapshot {
 	std::string hostname, kernel_release, architecture, cpu_model;
+	std::string boot_id; // of this boot of this kernel, whatever container we are in; empty: not told
 	std::vector<unsigned> online_cpus;
 	uint64_t memory_bytes = 0;
 	uint64_t page_size = 4096;

@@ -20,9 +20,8 @@ constexpr std::array kRankVariables = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI
 
 Result<std::string> rank(const OutputNameFacts &facts)
 {
-	for (const char *variable : kRankVariables)
-		if (const char *value = facts.environment(variable); value && *value)
-			return std::string(value);
+	if (std::string found = job_rank(facts); !found.empty())
+		return found;
 	return Error{ErrorCode::usage, "%r in the output's name stands for a rank, and there is none", 0,
 		     fmt::format("none of {} is set: start neuroperf by mpirun or srun, or use %p",
 				 fmt::join(kRankVariables, ", "))};
@@ -72,6 +71,14 @@ OutputNameFacts output_name_facts(pid_t pid)
 	if (::gethostname(name, sizeof name - 1) != 0)
 		name[0] = '\0';
 	return {pid, name, [](const char *variable) -> const char * { return std::getenv(variable); }};
+}
+
+std::string job_rank(const OutputNameFacts &facts)
+{
+	for (const char *variable : kRankVariables)
+		if (const char *value = facts.environment(variable); value && *value)
+			return value;
+	return {};
 }
 
 Result<std::string> expand_output_name(std::string_view pattern, const OutputNameFacts &facts)

@@ -21,6 +21,9 @@ struct OutputNameFacts {
 };
 OutputNameFacts output_name_facts(pid_t pid); // with this machine's name and environment
 
+// The rank in an MPI or Slurm job, as its launcher says; empty where there is none.
+std::string job_rank(const OutputNameFacts &facts);
+
 // "run.%h.%r.%p.data" -> "run.node7.3.4711.data": %p process, %h host, %r rank in an MPI or Slurm job, %% a percent
 // sign. Values are one part of a path each: slashes in them become dashes.
 Result<std::string> expand_output_name(std::string_view pattern, const OutputNameFacts &facts);

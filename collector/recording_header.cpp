@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collector/recording_header.hpp"
 
+#include <unistd.h>
+
+#include <charconv>
+#include <optional>
+
 #include "collector/bpf_tracepoints.hpp"
+#include "collector/output_name.hpp"
 #include "collector/own_event_encoder.hpp"
 #include "recording/event_formats.hpp"
 #include "recording/private_section.hpp"
@@ -60,6 +66,15 @@ recording::EventDescription tracepoint_by_bpf(const PlannedEvent &event, std::si
 	return description;
 }
 
+std::optional<uint64_t> rank_number()
+{
+	const std::string text = job_rank(output_name_facts(::getpid()));
+	uint64_t rank = 0;
+	const char *const end = text.data() + text.size();
+	const auto [stop, error] = std::from_chars(text.data(), end, rank);
+	return error == std::errc{} && stop == end ? std::optional(rank) : std::nullopt;
+}
+
 std::string make_private_section(const RecordOptions &options, const HostSnapshot &host, const Plan &plan, bool sampled,
 				 const ClockMoment &start, bool continues)
 {
@@ -77,6 +92,10 @@ std::string make_private_section(const RecordOptions &options, const HostSnapsho
 	json["kernel_text"] = host.kernel_text;
 	json["started_realtime_ns"] = start.realtime_ns;
 	json["memory_bytes"] = host.memory_bytes;
+	if (!host.boot_id.empty())
+		json["boot_id"] = host.boot_id;
+	if (const auto rank = rank_number())
+		json["rank"] = *rank;
 	json["plan"] = nlohmann::ordered_json::array();
 	for (const PlanItem &item : plan.items)
 		json["plan"].push_back({{"what", item.what},

@@ -43,7 +43,9 @@ TEST_F(OutputName, Placeholders)
 TEST_F(OutputName, RanksOfJobs)
 {
 	EXPECT_THAT(expanded("%r"), HasSubstr("OMPI_COMM_WORLD_RANK, PMIX_RANK, PMI_RANK, SLURM_PROCID"));
+	EXPECT_EQ(job_rank(facts), "");
 	variables["SLURM_PROCID"] = "9";
+	EXPECT_EQ(job_rank(facts), "9");
 	variables["MPI_LOCALRANKID"] = "1";
 	EXPECT_EQ(expanded("%r.data"), "9.data");
 	for (const char *variable : {"PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK"}) {
