@@ -119,9 +119,11 @@ private:
 		case OwnEvent::layer_end:
 		case OwnEvent::inference_end:
 			note_time(time_ns);
+			note_exchange(thread_of(sample.identity), definition(), time_ns);
 			return analysis_.layers.end(thread_of(sample.identity), definition(), time_ns);
 		case OwnEvent::unseen_end:
 			note_time(time_ns);
+			note_exchange(thread_of(sample.identity), definition(), 0);
 			return analysis_.layers.end_unseen(thread_of(sample.identity), definition(), time_ns);
 		case OwnEvent::request_begin:
 		case OwnEvent::request_end: {
@@ -145,10 +147,11 @@ private:
 								      number(3),
 								      number(4),
 								      {},
-								      {}});
+								      {},
+								      false});
 		case OwnEvent::name_def:
 			return analysis_.layers.define(definition(),
-						       {what(number(1)), text(2), text(3), 0, 0, 0, 0, {}, {}});
+						       {what(number(1)), text(2), text(3), 0, 0, 0, 0, {}, {}, false});
 		case OwnEvent::recorder_stat:
 			if (std::string name = text(0);
 			    analysis_.recorder_stats.size() < kMaxStats || analysis_.recorder_stats.contains(name))
@@ -195,6 +198,14 @@ private:
 		if (analysis_.first_event_ns == 0)
 			analysis_.first_event_ns = time_ns;
 		analysis_.last_event_ns = std::max(analysis_.last_event_ns, time_ns);
+	}
+
+	// Whatever the window: the n-th of one rank stands against the n-th of another.
+	void note_exchange(ThreadId thread, DefinitionNumber number, uint64_t time_ns)
+	{
+		const auto &definitions = analysis_.layers.definitions();
+		if (number < definitions.size() && definitions[number].exchange)
+			analysis_.exchange_ends.add(thread, time_ns);
 	}
 
 	ThreadId thread_of(const recording::RecordIdentity &identity)

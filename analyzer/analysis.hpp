@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "analyzer/collectives.hpp"
 #include "analyzer/layers.hpp"
 #include "analyzer/on_cpu.hpp"
 #include "analyzer/own_events.hpp"
@@ -38,6 +39,7 @@ struct Analysis {
 	Layers layers;
 	Stacks stacks;
 	OnCpu on_cpu;
+	CollectiveEnds exchange_ends;
 	StreamCounts stream;
 	std::map<std::string, uint64_t> recorder_stats; // the last value of each
 	std::vector<RecordedNote> notes;

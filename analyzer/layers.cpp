@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "analyzer/collectives.hpp"
+
 namespace neuroperf::analyzer {
 
 namespace {
@@ -66,6 +68,7 @@ void Layers::define(DefinitionNumber number, Definition facts)
 		return;
 	facts.steady = std::move(known->steady);
 	facts.warm_up = std::move(known->warm_up);
+	facts.exchange = facts.what == Definition::What::layer && is_exchange(facts.name, facts.kind);
 	*known = std::move(facts);
 }
 

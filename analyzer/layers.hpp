@@ -42,7 +42,8 @@ struct Definition {
 	std::string name, kind;
 	uint64_t neurons = 0, synapses = 0, macs = 0, parameters = 0;
 	CallStats steady;
-	CallStats warm_up; // the first calls, if the user wants them apart
+	CallStats warm_up;     // the first calls, if the user wants them apart
+	bool exchange = false; // between the ranks of a run (collectives.hpp)
 };
 
 struct LayerProblems {
