@@ -10,14 +10,6 @@
 namespace neuroperf::analyzer {
 namespace {
 
-// Rows of one table before they become cells: definitions of the same name and kind are one layer.
-struct Row {
-	std::string name, kind;
-	CallStats stats;
-	OperationCounts counts;
-	bool unnamed = false;
-};
-
 template <typename T> void add_to(std::optional<T> *sum, const std::optional<T> &value)
 {
 	if (value)
@@ -54,37 +46,13 @@ std::string grouped_name(const std::string &name, const std::regex *group)
 	return match[0].str();
 }
 
-class RowSet {
-public:
-	void add(const std::string &name, const std::string &kind, const Definition &definition, const CallStats &stats,
-		 bool unnamed)
-	{
-		if (stats.empty())
-			return;
-		const auto [found, is_new] = index_.try_emplace({name, kind}, rows_.size());
-		if (is_new)
-			rows_.push_back({name, kind, {}, {}, unnamed});
-		Row &row = rows_[found->second];
-		row.stats.merge(stats);
-		const OperationCounts counts = counts_of(definition, stats);
-		add_to(&row.counts.synaptic_events, counts.synaptic_events);
-		add_to(&row.counts.neuron_updates, counts.neuron_updates);
-		add_to(&row.counts.macs, counts.macs);
-		add_to(&row.counts.spikes, counts.spikes);
-	}
-
-	std::vector<Row> take_sorted()
-	{
-		std::stable_sort(rows_.begin(), rows_.end(), [](const Row &a, const Row &b) {
-			return std::tie(b.stats.self_ns, a.name) < std::tie(a.stats.self_ns, b.name);
-		});
-		return std::move(rows_);
-	}
-
-private:
-	std::vector<Row> rows_;
-	std::map<std::pair<std::string, std::string>, std::size_t> index_;
-};
+void add_counts(OperationCounts *sum, const OperationCounts &counts)
+{
+	add_to(&sum->synaptic_events, counts.synaptic_events);
+	add_to(&sum->neuron_updates, counts.neuron_updates);
+	add_to(&sum->macs, counts.macs);
+	add_to(&sum->spikes, counts.spikes);
+}
 
 template <typename T> Cell cell(const std::optional<T> &value)
 {
@@ -122,7 +90,7 @@ std::vector<Metric> layer_columns()
 	return columns;
 }
 
-std::vector<Cell> call_cells(const Row &row, uint64_t whole_ns)
+std::vector<Cell> call_cells(const LayerRow &row, uint64_t whole_ns)
 {
 	const CallStats &stats = row.stats;
 	std::vector<Cell> cells = {row.name, row.kind, stats.calls};
@@ -145,13 +113,14 @@ class LayerTableMaker {
 public:
 	LayerTableMaker(const EnergyModel *energy, uint64_t duration_ns) : energy_(energy), duration_ns_(duration_ns) {}
 
-	Table make(std::string id, std::string title, const std::vector<Row> &rows, LayerTotals *totals) const
+	Table make(std::string id, std::string title, const LayerRowSet &set, LayerTotals *totals) const
 	{
 		Table table{std::move(id), std::move(title), layer_columns(), {}};
 		uint64_t whole_ns = 0;
-		for (const Row &row : rows)
+		for (const LayerRow &row : set.rows())
 			whole_ns += row.stats.self_ns;
-		for (const Row &row : rows) {
+		for (const LayerRow *one : set.sorted()) {
+			const LayerRow &row = *one;
 			const auto energy = energy_ ? estimate_energy(*energy_, row.counts) : std::nullopt;
 			std::vector<Cell> cells = call_cells(row, whole_ns);
 			cells.push_back(cell(row.counts.spikes));
@@ -170,7 +139,7 @@ public:
 	}
 
 private:
-	static void add(const Row &row, const std::optional<EnergyEstimate> &energy, LayerTotals *totals)
+	static void add(const LayerRow &row, const std::optional<EnergyEstimate> &energy, LayerTotals *totals)
 	{
 		totals->layers++;
 		totals->calls += row.stats.calls;
@@ -196,15 +165,63 @@ private:
 
 } // namespace
 
-LayerTables make_layer_tables(const Layers &layers, const std::regex *group, const SampleFilter *filter,
-			      const EnergyModel *energy, uint64_t duration_ns)
+LayerRow &LayerRowSet::row(const std::string &name, const std::string &kind, bool unnamed)
 {
-	RowSet steady, warm_up, inferences;
+	const auto [found, is_new] = index_.try_emplace({name, kind}, rows_.size());
+	if (is_new)
+		rows_.push_back({name, kind, {}, {}, unnamed});
+	return rows_[found->second];
+}
+
+void LayerRowSet::add(const LayerRow &more)
+{
+	LayerRow &sum = row(more.name, more.kind, more.unnamed);
+	sum.stats.merge(more.stats);
+	add_counts(&sum.counts, more.counts);
+}
+
+void LayerRowSet::add(const std::string &name, const std::string &kind, const Definition &definition,
+		      const CallStats &stats, bool unnamed)
+{
+	if (stats.empty())
+		return;
+	LayerRow &sum = row(name, kind, unnamed);
+	sum.stats.merge(stats);
+	add_counts(&sum.counts, counts_of(definition, stats));
+}
+
+void LayerRowSet::add(const LayerRowSet &more)
+{
+	for (const LayerRow &one : more.rows_)
+		add(one);
+}
+
+std::vector<const LayerRow *> LayerRowSet::sorted() const
+{
+	std::vector<const LayerRow *> sorted;
+	for (const LayerRow &one : rows_)
+		sorted.push_back(&one);
+	std::stable_sort(sorted.begin(), sorted.end(), [](const LayerRow *a, const LayerRow *b) {
+		return std::tie(b->stats.self_ns, a->name) < std::tie(a->stats.self_ns, b->name);
+	});
+	return sorted;
+}
+
+void LayerRows::add(const LayerRows &more)
+{
+	layers.add(more.layers);
+	warm_up.add(more.warm_up);
+	inferences.add(more.inferences);
+}
+
+LayerRows collect_layer_rows(const Layers &layers, const std::regex *group, const SampleFilter *filter)
+{
+	LayerRows rows;
 	const auto &definitions = layers.definitions();
 	for (std::size_t number = 0; number < definitions.size(); number++) {
 		const Definition &definition = definitions[number];
 		if (definition.what == Definition::What::inference) {
-			inferences.add(definition.name, definition.kind, definition, definition.steady, false);
+			rows.inferences.add(definition.name, definition.kind, definition, definition.steady, false);
 			continue;
 		}
 		if (filter && !filter->has_layer(definition.name))
@@ -213,19 +230,21 @@ LayerTables make_layer_tables(const Layers &layers, const std::regex *group, con
 		const std::string name =
 			unnamed ? fmt::format("[layer {}, not defined]", number) : grouped_name(definition.name, group);
 		const std::string kind = group && !unnamed && name != definition.name ? "group" : definition.kind;
-		steady.add(name, kind, definition, definition.steady, unnamed);
-		warm_up.add(name, kind, definition, definition.warm_up, unnamed);
+		rows.layers.add(name, kind, definition, definition.steady, unnamed);
+		rows.warm_up.add(name, kind, definition, definition.warm_up, unnamed);
 	}
+	return rows;
+}
+
+LayerTables make_layer_tables(const LayerRows &rows, const EnergyModel *energy, uint64_t duration_ns)
+{
 	LayerTables tables;
 	const LayerTableMaker maker(energy, duration_ns);
-	tables.layers = maker.make("layers", "Layers", steady.take_sorted(), &tables.totals);
-	tables.warm_up = maker.make("warm_up", "Warm-up, not in the figures above", warm_up.take_sorted(), nullptr);
+	tables.layers = maker.make("layers", "Layers", rows.layers, &tables.totals);
+	tables.warm_up = maker.make("warm_up", "Warm-up, not in the figures above", rows.warm_up, nullptr);
 	tables.inferences = {"inferences", "Inferences", call_columns(), {}};
-	const std::vector<Row> rows = inferences.take_sorted();
-	for (const Row &row : rows) {
-		std::vector<Cell> cells = call_cells(row, 0);
-		tables.inferences.rows.push_back(std::move(cells));
-	}
+	for (const LayerRow *row : rows.inferences.sorted())
+		tables.inferences.rows.push_back(call_cells(*row, 0));
 	std::erase_if(tables.inferences.columns, [](const Metric &column) { return column.key == "share"; });
 	for (std::vector<Cell> &cells : tables.inferences.rows)
 		cells.erase(cells.begin() + 5);

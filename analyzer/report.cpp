@@ -106,7 +106,8 @@ bool is_number(const Cell &cell)
 	return std::holds_alternative<uint64_t>(cell) || std::holds_alternative<double>(cell);
 }
 
-// Absent and text cells add nothing: a sum of nothing but absent cells is absent.
+} // namespace
+
 void add_cell(Cell &sum, const Cell &more)
 {
 	if (is_absent(more) || std::holds_alternative<std::string>(more))
@@ -127,8 +128,6 @@ void add_cell(Cell &sum, const Cell &more)
 	else
 		sum = as_double(sum) + as_double(more);
 }
-
-} // namespace
 
 Table Table::top(std::size_t count) const
 {

@@ -28,12 +28,14 @@ struct EnergyTerm {
 	std::string operation; // name in the energy model: "synaptic_event", "neuron_update", "mac", "spike"
 	uint64_t count = 0;
 	double pj_each = 0, low_pj_each = 0, high_pj_each = 0;
+	bool operator==(const EnergyTerm &) const = default;
 };
 
 // Modelled energy in picojoules with its range: the sum of the terms.
 struct EnergyEstimate {
 	double pj = 0, low_pj = 0, high_pj = 0;
 	std::vector<EnergyTerm> terms;
+	bool operator==(const EnergyEstimate &) const = default;
 };
 
 using Cell = std::variant<std::monostate, uint64_t, double, std::string, EnergyEstimate>;
@@ -42,6 +44,9 @@ inline bool is_absent(const Cell &cell)
 {
 	return std::holds_alternative<std::monostate>(cell);
 }
+
+// Absent and text cells add nothing: a sum of nothing but absent cells is absent.
+void add_cell(Cell &sum, const Cell &more);
 
 // What a column of a table (or an entry of a summary) means.
 struct Metric {

@@ -8,7 +8,6 @@
 #include <ctime>
 #include <regex>
 
-#include "analyzer/layer_tables.hpp"
 #include "analyzer/quality.hpp"
 #include "analyzer/stack_tables.hpp"
 #include "recording/private_section.hpp"
@@ -137,22 +136,6 @@ Summary make_meta(const recording::PerfDataReader &reader, const ordered_json &s
 template <typename T> Cell cell(const std::optional<T> &value)
 {
 	return value ? Cell(*value) : Cell();
-}
-
-Summary make_totals(const Analysis &analysis, const LayerTotals &layers)
-{
-	using enum Provenance;
-	return {
-		{count_metric("samples", "samples", "count", Better::neither, measured, false), analysis.samples},
-		{count_metric("layer_calls", "layer calls", "count", Better::lower, measured, true), layers.calls},
-		{count_metric("layer_self_ns", "time in layers", "ns", Better::lower, measured, false), layers.self_ns},
-		{count_metric("spikes", "spikes", "count", Better::lower, measured, true), cell(layers.spikes)},
-		{count_metric("synops", "syn. events", "count", Better::lower, measured, true), cell(layers.synops)},
-		{count_metric("macs", "MACs", "count", Better::lower, derived, true), cell(layers.macs)},
-		{count_metric("energy", "energy", "pJ", Better::lower, modelled, false), cell(layers.energy)},
-		{count_metric("lost", "lost", "count", Better::lower, measured, false),
-		 analysis.lost_samples + analysis.lost_in_process},
-	};
 }
 
 // Every event of the recording that is not our own.
@@ -301,9 +284,35 @@ Symbolizer::Options symbol_options(const ReportOptions &options)
 	return symbols;
 }
 
+// Nested phases are told apart by self time: exchange inside of exchange counts once.
+void add_exchange(const Layers &layers, RecordingReport *result)
+{
+	for (const Definition &definition : layers.definitions()) {
+		if (definition.what != Definition::What::layer || definition.steady.timed() == 0)
+			continue;
+		std::optional<uint64_t> &sum = definition.exchange ? result->exchange_ns : result->compute_ns;
+		sum = sum.value_or(0) + definition.steady.self_ns;
+	}
+}
+
 } // namespace
 
-Result<Report> make_report(const std::string &path, const ReportOptions &options)
+Summary make_totals(uint64_t samples, uint64_t lost, const LayerTotals &layers)
+{
+	using enum Provenance;
+	return {
+		{count_metric("samples", "samples", "count", Better::neither, measured, false), samples},
+		{count_metric("layer_calls", "layer calls", "count", Better::lower, measured, true), layers.calls},
+		{count_metric("layer_self_ns", "time in layers", "ns", Better::lower, measured, false), layers.self_ns},
+		{count_metric("spikes", "spikes", "count", Better::lower, measured, true), cell(layers.spikes)},
+		{count_metric("synops", "syn. events", "count", Better::lower, measured, true), cell(layers.synops)},
+		{count_metric("macs", "MACs", "count", Better::lower, derived, true), cell(layers.macs)},
+		{count_metric("energy", "energy", "pJ", Better::lower, modelled, false), cell(layers.energy)},
+		{count_metric("lost", "lost", "count", Better::lower, measured, false), lost},
+	};
+}
+
+Result<RecordingReport> make_recording_report(const std::string &path, const ReportOptions &options)
 {
 	std::optional<std::regex> group;
 	try {
@@ -334,13 +343,19 @@ Result<Report> make_report(const std::string &path, const ReportOptions &options
 	const ordered_json section = decoded.ok() ? *decoded : ordered_json();
 
 	const NamedStacks stacks = analysis.stacks.named(program_name(recorded_command(*reader, section)));
-	const uint64_t events_ns = analysis.last_event_ns - analysis.first_event_ns;
+	RecordingReport result;
+	result.rows =
+		collect_layer_rows(analysis.layers, group ? &*group : nullptr, filter->by_layer() ? &*filter : nullptr);
+	result.first_ns = analysis.stream.first_ns;
+	result.last_ns = analysis.stream.last_ns;
+	result.events_ns = analysis.last_event_ns - analysis.first_event_ns;
+	add_exchange(analysis.layers, &result);
+	result.exchange_ends = std::move(analysis.exchange_ends);
 	LayerTables layers =
-		make_layer_tables(analysis.layers, group ? &*group : nullptr, filter->by_layer() ? &*filter : nullptr,
-				  options.energy ? &*options.energy : nullptr, events_ns);
-	Report report;
+		make_layer_tables(result.rows, options.energy ? &*options.energy : nullptr, result.events_ns);
+	Report &report = result.report;
 	report.meta = make_meta(*reader, section, analysis, options, layers.totals.layers > 0);
-	report.totals = make_totals(analysis, layers.totals);
+	report.totals = make_totals(analysis.samples, analysis.lost_samples + analysis.lost_in_process, layers.totals);
 	report.quality = assess_quality(
 		{*reader, section, analysis, layers.totals, stacks, symbolizer, options.energy.has_value()});
 	report.tables.push_back(std::move(layers.layers));
@@ -358,14 +373,32 @@ Result<Report> make_report(const std::string &path, const ReportOptions &options
 	report.tables.push_back(make_threads(analysis, *filter));
 	if (Table events = make_events(*reader, analysis); events.rows.size() > 1)
 		report.tables.push_back(std::move(events));
-	if (!options.sort.empty() && keys->empty() && !order_by(options.sort, &report.tables))
-		return Error{
-			ErrorCode::usage, fmt::format("--sort: no such key or column: {}", options.sort), 0,
-			"keys: process (comm), thread (tid), module (dso), function (sym), layer; columns: as in the "
-			"tables' headings or in JSON"};
 	if (options.flame)
 		report.flame = make_flame(stacks);
-	return report;
+	return result;
+}
+
+Status order_by_column(const std::string &sort, std::vector<Table> *tables)
+{
+	const auto keys = group_keys(sort);
+	if (!keys.ok())
+		return keys.error();
+	if (!sort.empty() && keys->empty() && !order_by(sort, tables))
+		return Error{
+			ErrorCode::usage, fmt::format("--sort: no such key or column: {}", sort), 0,
+			"keys: process (comm), thread (tid), module (dso), function (sym), layer; columns: as in the "
+			"tables' headings or in JSON"};
+	return Done{};
+}
+
+Result<Report> make_report(const std::string &path, const ReportOptions &options)
+{
+	auto result = make_recording_report(path, options);
+	if (!result.ok())
+		return result.error();
+	if (const Status done = order_by_column(options.sort, &result->report.tables); !done.ok())
+		return done.error();
+	return std::move(result->report);
 }
 
 } // namespace neuroperf::analyzer

@@ -8,6 +8,7 @@
 
 #include "analyzer/analysis.hpp"
 #include "analyzer/energy.hpp"
+#include "analyzer/layer_tables.hpp"
 #include "analyzer/report.hpp"
 #include "recording/reader.hpp"
 #include "recording/result.hpp"
@@ -31,5 +32,22 @@ struct ReportOptions {
 
 // Reads the recording and builds its report. Errors: the file cannot be read at all, or the expression is wrong.
 Result<Report> make_report(const std::string &path, const ReportOptions &options);
+
+// The same, with what it takes to merge the report with those of other ranks.
+struct RecordingReport {
+	Report report; // its tables are not ordered by the column of --sort yet
+	LayerRows rows;
+	uint64_t first_ns = 0, last_ns = 0; // of the records
+	uint64_t events_ns = 0;             // from the first to the last in-process event
+	// In exchange between ranks, and in other layers: self times. Absent where no such call was timed.
+	std::optional<uint64_t> exchange_ns, compute_ns;
+	CollectiveEnds exchange_ends;
+};
+Result<RecordingReport> make_recording_report(const std::string &path, const ReportOptions &options);
+
+// Orders the tables by the column that --sort names, if it is none of the keys to group by. Error: no table has it.
+Status order_by_column(const std::string &sort, std::vector<Table> *tables);
+
+Summary make_totals(uint64_t samples, uint64_t lost, const LayerTotals &layers);
 
 } // namespace neuroperf::analyzer
