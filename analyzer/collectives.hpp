@@ -3,7 +3,8 @@
 //
 // Ranks leave a collective call together, so the n-th exchange ends at the same time on all of them. Between hosts the
 // difference of the two stamps is the difference of the clocks, plus what one of the ranks was late; the median over
-// many calls is taken for the offset, and how far the calls disagree for its error. On one host there is one clock.
+// many calls is taken for the offset, and how far the calls disagree for its error (a delay that is always the same is
+// not in it). On one host there is one clock.
 #pragma once
 
 #include <cstdint>

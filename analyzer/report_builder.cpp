@@ -288,7 +288,10 @@ Symbolizer::Options symbol_options(const ReportOptions &options)
 void add_exchange(const Layers &layers, RecordingReport *result)
 {
 	for (const Definition &definition : layers.definitions()) {
-		if (definition.what != Definition::What::layer || definition.steady.timed() == 0)
+		if (definition.what != Definition::What::layer)
+			continue;
+		result->exchange_calls += definition.exchange ? definition.steady.calls : 0;
+		if (definition.steady.timed() == 0)
 			continue;
 		std::optional<uint64_t> &sum = definition.exchange ? result->exchange_ns : result->compute_ns;
 		sum = sum.value_or(0) + definition.steady.self_ns;

@@ -41,6 +41,7 @@ struct RecordingReport {
 	uint64_t events_ns = 0;             // from the first to the last in-process event
 	// In exchange between ranks, and in other layers: self times. Absent where no such call was timed.
 	std::optional<uint64_t> exchange_ns, compute_ns;
+	uint64_t exchange_calls = 0; // timed or not
 	CollectiveEnds exchange_ends;
 };
 Result<RecordingReport> make_recording_report(const std::string &path, const ReportOptions &options);

@@ -35,6 +35,9 @@ public:
 		std::string architecture = "x86_64"; // as uname -m tells it; empty: the file does not
 		std::vector<recording::EventDescription> more_events{};
 		int compression_level = 0;
+		std::string host = "test-host", boot_id{}; // empty: not told
+		int rank = -1;                             // -1: not told
+		std::string target{};                      // what ran already
 	};
 
 	explicit RecordingBuilder(const std::string &path) : RecordingBuilder(path, Options{}) {}
@@ -59,13 +62,14 @@ public:
 		payload.text(offsetof(recording::LayerDefPayload, kind), kind);
 		return own(recording::OwnEvent::layer_def, kPid, time_ns, payload.bytes());
 	}
-	RecordingBuilder &define_inference(uint32_t number, std::string_view name, std::string_view kind = "time step")
+	RecordingBuilder &define_inference(uint32_t number, std::string_view name, std::string_view kind = "time step",
+					   uint64_t time_ns = 1)
 	{
 		names_.push_back({number, "inference", std::string(name)});
 		recording::TextPayload payload(recording::NameDefPayload{{}, number, NP_DEFINES_INFERENCE, 0, 0});
 		payload.text(offsetof(recording::NameDefPayload, name), name);
 		payload.text(offsetof(recording::NameDefPayload, kind), kind);
-		return own(recording::OwnEvent::name_def, kPid, 1, payload.bytes());
+		return own(recording::OwnEvent::name_def, kPid, time_ns, payload.bytes());
 	}
 	RecordingBuilder &begin(uint32_t tid, uint32_t layer, uint64_t time_ns)
 	{
@@ -74,6 +78,10 @@ public:
 	RecordingBuilder &end(uint32_t tid, uint32_t layer, uint64_t time_ns)
 	{
 		return fixed(recording::OwnEvent::layer_end, tid, time_ns, recording::LayerPayload{{}, layer});
+	}
+	RecordingBuilder &unseen_end(uint32_t tid, uint32_t layer, uint64_t time_ns)
+	{
+		return fixed(recording::OwnEvent::unseen_end, tid, time_ns, recording::LayerPayload{{}, layer});
 	}
 	RecordingBuilder &spikes(uint32_t tid, uint32_t layer, uint64_t time_ns, uint64_t count)
 	{
@@ -100,13 +108,13 @@ public:
 		return own(recording::OwnEvent::recorder_stat, kPid, time_ns, payload.bytes());
 	}
 	RecordingBuilder &note(uint32_t severity, std::string_view code, std::string_view text,
-			       std::string_view remedy = "")
+			       std::string_view remedy = "", uint64_t time_ns = 1)
 	{
 		recording::TextPayload payload(recording::NotePayload{{}, severity, 0, 0, 0});
 		payload.text(offsetof(recording::NotePayload, code), code);
 		payload.text(offsetof(recording::NotePayload, text), text);
 		payload.text(offsetof(recording::NotePayload, remedy), remedy);
-		return own(recording::OwnEvent::note, kPid, 1, payload.bytes());
+		return own(recording::OwnEvent::note, kPid, time_ns, payload.bytes());
 	}
 	// A sample of the sampling event; `callchain` only in recordings that have them.
 	RecordingBuilder &sample(uint32_t pid, uint32_t tid, uint64_t time_ns, uint64_t ip,
@@ -215,14 +223,22 @@ private:
 			to.events.push_back(std::move(event));
 		to.events.insert(to.events.end(), options.more_events.begin(), options.more_events.end());
 		to.features[recording::kFeatureTracingData] = recording::own_tracing_data({}, SIZE_MAX);
-		to.features[recording::kFeatureHostname] = text_feature("test-host");
+		if (!options.host.empty())
+			to.features[recording::kFeatureHostname] = text_feature(options.host);
 		if (!options.architecture.empty())
 			to.features[recording::kFeatureArch] = text_feature(options.architecture);
 		to.features[recording::kFeatureCommandLine] =
 			recording::ByteWriter().put<uint32_t>(1).put_bytes(text_feature("./app")).take();
+		nlohmann::ordered_json section = {
+			{"schema", recording::kPrivateSchema}, {"command", {"./app"}}, {"frequency_hz", 999}};
+		if (!options.boot_id.empty())
+			section["boot_id"] = options.boot_id;
+		if (!options.target.empty())
+			section["target"] = options.target;
+		if (options.rank >= 0)
+			section["rank"] = static_cast<uint64_t>(options.rank);
 		if (options.private_section)
-			to.private_section = recording::encode_private_section(
-				{{"schema", recording::kPrivateSchema}, {"command", {"./app"}}, {"frequency_hz", 999}});
+			to.private_section = recording::encode_private_section(section);
 		auto writer = recording::PerfDataWriter::create(to);
 		if (!writer.ok())
 			throw std::runtime_error(writer.error().what);

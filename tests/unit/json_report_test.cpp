@@ -2,35 +2,20 @@
 #include "analyzer/report_json.hpp"
 
 #include <cmath>
-#include <fstream>
 #include <limits>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <valijson/adapters/nlohmann_json_adapter.hpp>
-#include <valijson/schema.hpp>
-#include <valijson/schema_parser.hpp>
-#include <valijson/validator.hpp>
 
 #include "report_samples.hpp"
+#include "tests/support/report_schema.hpp"
 
 namespace neuroperf::test {
 namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
-
-bool fits_schema(const json &document)
-{
-	std::ifstream file(NEUROPERF_SOURCE_DIR "/data/schema/neuroperf.report-1.schema.json");
-	const json text = json::parse(file);
-	valijson::Schema schema;
-	valijson::SchemaParser parser;
-	parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(text), schema);
-	valijson::Validator validator;
-	return validator.validate(schema, valijson::adapters::NlohmannJsonAdapter(document), nullptr);
-}
 
 json written(const Report &report)
 {
