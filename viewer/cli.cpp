@@ -105,9 +105,8 @@ void add_record(CLI::App &app, RecordCommand *command)
 	record->positionals_at_end(); // everything from the program's name on is the program's
 }
 
-void add_input(CLI::App *app, ReportInput *input)
+void add_view(CLI::App *app, ReportInput *input)
 {
-	app->add_option("-i,--input,input", input->path, "Recording to read")->capture_default_str();
 	app->add_option("--skip-first", input->skip_first, "Keep the first N inferences apart as warm-up");
 	app->add_option("--group", input->group, "Add up layers whose names match REGEX (under its first capture)");
 	app->add_option("--energy-model", input->energy_model, "Model by name, a model file, or none")
@@ -136,7 +135,15 @@ void add_report(CLI::App &app, ReportCommand *command)
 {
 	CLI::App *report =
 		app.add_subcommand("report", "Show layers, inferences, energy and hot functions of a recording");
-	add_input(report, &command->input);
+	add_each(report, "-i,--input", &command->recordings,
+		 "Recording to read, neuroperf.data without; repeatable: recordings of the ranks of one run");
+	report->add_option_function<std::vector<std::string>>(
+		"input",
+		[command](const std::vector<std::string> &paths) {
+			command->recordings.insert(command->recordings.end(), paths.begin(), paths.end());
+		},
+		"The same");
+	add_view(report, &command->input);
 	report->add_flag("--json", command->json, "JSON (schema neuroperf.report/1) instead of tables");
 	report->add_option("-o,--output", command->output, "Write to a file instead of the terminal");
 	report->add_option("--top", command->top, "Rows of each table; 0 for all")->capture_default_str();
@@ -159,7 +166,8 @@ void add_script(CLI::App &app, ScriptCommand *command)
 void add_export(CLI::App &app, ExportCommand *command)
 {
 	CLI::App *exporter = app.add_subcommand("export", "Write a recording in another form");
-	add_input(exporter, &command->input);
+	exporter->add_option("-i,--input,input", command->input.path, "Recording to read")->capture_default_str();
+	add_view(exporter, &command->input);
 	exporter->add_option("--format", command->format, "json, folded (stacks, one a line) or svg (flame graph)")
 		->check(CLI::IsMember({"json", "folded", "svg"}))
 		->capture_default_str();

@@ -39,6 +39,7 @@ struct ReportInput {
 
 struct ReportCommand {
 	ReportInput input;
+	std::vector<std::string> recordings; // several: of the ranks of one run; none: that of `input`
 	bool json = false;
 	std::string output;
 	std::size_t top = 20;

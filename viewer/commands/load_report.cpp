@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 
+#include "analyzer/ranks.hpp"
 #include "viewer/progress.hpp"
 
 namespace neuroperf::viewer {
@@ -33,6 +34,15 @@ Result<analyzer::Report> load_report(const std::string &path, analyzer::ReportOp
 	Progress progress("reading " + path);
 	options.progress = [&progress](uint64_t done, uint64_t all) { progress.tell(done, all); };
 	return analyzer::make_report(path, options);
+}
+
+Result<analyzer::Report> load_ranks_report(const std::vector<std::string> &paths, analyzer::ReportOptions options)
+{
+	if (!options.debuginfod)
+		::unsetenv("DEBUGINFOD_URLS");
+	Progress progress("reading " + std::to_string(paths.size()) + " recordings");
+	options.progress = [&progress](uint64_t done, uint64_t all) { progress.tell(done, all); };
+	return analyzer::make_ranks_report(paths, options);
 }
 
 } // namespace neuroperf::viewer

@@ -11,5 +11,7 @@ namespace neuroperf::viewer {
 Result<analyzer::ReportOptions> report_options(const ReportInput &input);
 // Reads the recording; a long one is accompanied by a line of progress on standard error.
 Result<analyzer::Report> load_report(const std::string &path, analyzer::ReportOptions options);
+// Reads the recordings of the ranks of one run.
+Result<analyzer::Report> load_ranks_report(const std::vector<std::string> &paths, analyzer::ReportOptions options);
 
 } // namespace neuroperf::viewer

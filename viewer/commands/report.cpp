@@ -19,7 +19,11 @@ int run_report(const ReportCommand &command)
 	options->flame = false;
 	options->sort = command.sort;
 	options->callers = command.callers;
-	const auto report = load_report(command.input.path, std::move(*options));
+	const auto report =
+		command.recordings.size() > 1
+			? load_ranks_report(command.recordings, std::move(*options))
+			: load_report(command.recordings.empty() ? command.input.path : command.recordings.front(),
+				      std::move(*options));
 	if (!report.ok()) {
 		print_error(report.error());
 		return exit_code(report.error());

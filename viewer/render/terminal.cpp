@@ -17,9 +17,20 @@ namespace {
 
 // Columns that give way where the line is too short, least important first. What is not listed goes before these.
 constexpr std::array kKeepOrder = {
-	"start_ns", "min_ns",       "max_ns", "mean_ns", "p95_ns",   "module",        "cpu_ns",
-	"kind",     "share",        "macs",   "self_ns", "p50_ns",   "p99_ns",        "synops",
-	"spikes",   "self_samples", "energy", "calls",   "total_ns", "total_samples",
+	"recording",      "clock_error_ns", "clock_offset_ns",
+	"begin_ns",       "start_ns",       "min_ns",
+	"max_ns",         "mean_ns",        "p95_ns",
+	"module",         "host",           "min_rank",
+	"self_min_ns",    "ranks",          "inference_ns",
+	"inferences",     "lost",           "quality",
+	"exchange_share", "cpu_ns",         "kind",
+	"share",          "macs",           "self_ns",
+	"p50_ns",         "p99_ns",         "synops",
+	"spikes",         "self_samples",   "energy",
+	"calls",          "total_ns",       "total_samples",
+	"self_mean_ns",   "self_max_ns",    "slowest_rank",
+	"imbalance",      "compute_ns",     "exchange_ns",
+	"wall_ns",
 };
 // Below this width tables show energy without its range; the totals and JSON have it.
 constexpr unsigned kWidthForRanges = 120;
