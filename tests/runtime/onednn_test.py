@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Primitives of oneDNN, compared with the lines that it prints for each execution (DNNL_VERBOSE=1), in one process."""
+import collections
+import os
+import re
+import unittest.mock
+
+import runtime_support
+import support
+
+# onednn_verbose,exec,cpu,KIND,IMPLEMENTATION,...,PROBLEM,MILLISECONDS
+EXECUTED = re.compile(
+    r"^onednn_verbose,exec,cpu,(?P<description>(?P<kind>\w+),(?P<implementation>[^,]*),.*),[\d.e+-]+$", re.M)
+
+
+class OneDnn(runtime_support.RuntimeTest):
+    def record_net(self, verbose, passes=20):
+        program = support.program("onednn_net")
+        support.require(self, "runtime", os.path.exists(program), "libdnnl-dev is not installed")
+        with unittest.mock.patch.dict(os.environ, {"DNNL_VERBOSE": str(verbose), "OMP_NUM_THREADS": "1"}):
+            recording, report = self.record_runtime(program, "--passes", passes)
+        self.assertEqual(["oneDNN" in text and "1 of 1 places found" in text
+                          for text in self.told_places(report)], [True], report["quality"])
+        return recording, report
+
+    @staticmethod
+    def rows(report):
+        return sorted((row["kind"], row["calls"], row["name"]) for row in report["layers"])
+
+    def test_each_primitive_has_its_kind_and_its_count(self):
+        recording, report = self.record_net(verbose=1)
+        executed = list(EXECUTED.finditer(recording.stdout))
+        self.assertEqual(len(executed), 20 * sum(range(1, 15)))
+        # Primitives with the same description are one: oneDNN keeps them in a cache.
+        calls = collections.Counter(line["description"] for line in executed)
+        self.assertEqual(len(calls), 13)
+        own = sorted((description.partition(",")[0], count) for description, count in calls.items())
+        self.assertEqual([row[:2] for row in self.rows(report)], own)
+        self.assertEqual(report["inferences"], [])
+        self.assert_ends_were_seen(report["layers"], least=1)
+
+    def test_names_are_the_classes_of_the_implementations(self):
+        recording, report = self.record_net(verbose=1)
+        implementations = collections.defaultdict(set)
+        for line in EXECUTED.finditer(recording.stdout):
+            implementations[line["kind"]].add(line["implementation"])
+        names = collections.defaultdict(set)
+        for kind, _, name in self.rows(report):
+            self.assertRegex(name, r"^dnnl::impl::cpu::(\w+::)*\w+_t(<.+>)?( #\d+)?$")
+            names[kind].add(re.sub(r" #\d+$", "", name))
+        # As many classes as implementations; those whose name says what they are for are of the right kind.
+        self.assertEqual({kind: len(known) for kind, known in names.items()},
+                         {kind: len(known) for kind, known in implementations.items()})
+        for kind in ("batch_normalization", "concat", "convolution", "eltwise", "inner_product", "matmul", "reorder",
+                     "sum"):
+            for name in names[kind]:
+                self.assertIn(kind, name)
+
+    def test_without_verbose_the_same_is_seen(self):
+        recording, report = self.record_net(verbose=0)
+        self.assertNotIn("onednn_verbose", recording.stdout)
+        self.assertEqual(self.rows(report), self.rows(self.record_net(verbose=1)[1]))
+
+
+if __name__ == "__main__":
+    support.main()
