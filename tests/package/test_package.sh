@@ -17,7 +17,7 @@ need() { # WORD COMMAND
 install() {
 	rm -rf "$PREFIX"
 	"$CMAKE" --install "$BUILD" --prefix "$PREFIX" >/dev/null
-	"$neuroperf" --version | grep -q '^neuroperf [0-9]'
+	"$neuroperf" --version | grep '^neuroperf [0-9]' >/dev/null
 	[ -f "$PREFIX/include/neuroperf/neuroperf.h" ]
 }
 
@@ -27,7 +27,7 @@ check_consumer() {
 	(
 		cd "$(dirname "$1")"
 		[ "$("$neuroperf" record -q -o consumer.data "$1")" = "recorded 1" ] || fail "$1 recorded"
-		"$neuroperf" script -i consumer.data | grep -q 'neuroperf:spikes layer=1 count=42' || fail "no spikes of $1"
+		"$neuroperf" script -i consumer.data | grep 'neuroperf:spikes layer=1 count=42' >/dev/null || fail "no spikes of $1"
 	)
 }
 
@@ -76,7 +76,7 @@ help_is_documented() {
 			grep -qE -- "^(-.*, )?$option( |\$)" <<<"$page" || fail "neuroperf-$command(1) lacks $option"
 		done
 		for option in $(grep -E '^(-., )?--' <<<"$page" | grep -oE -- '--[a-z][a-z-]*'); do
-			"$neuroperf" "$command" --help | grep -qE -- "$option\b" || fail "$command has no $option"
+			"$neuroperf" "$command" --help | grep -E -- "$option\b" >/dev/null || fail "$command has no $option"
 		done
 	done
 }

@@ -34,8 +34,8 @@ class Ranks(support.IntegrationTest):
 
     def record_ranks(self, ranks=2, wrapper=()):
         """What the program says, and the recordings' names."""
-        done = support.run(["mpirun", "--oversubscribe", "-n", str(ranks), *wrapper, support.NEUROPERF, "record", "-o",
-                            self.file("run.%r.data"), *RING], timeout=90)
+        done = support.run(["mpirun", "--oversubscribe", "-n", str(ranks), *wrapper, support.NEUROPERF, "record",
+                            "--probe-budget", "100", "-o", self.file("run.%r.data"), *RING], timeout=90)
         self.assertEqual(done.returncode, 0, done.stderr)
         files = [self.file(f"run.{rank}.data") for rank in range(ranks)]
         for file in files:
