@@ -153,7 +153,8 @@ private:
 	{
 		RuntimePlace place;
 		allow(from, path,
-		      {"name", "means", "find", "at", "async", "identity", "count", "layer", "kind", "kinds", "shape"});
+		      {"name", "means", "find", "at", "optional", "async", "identity", "count", "layer", "kind",
+		       "kinds", "shape"});
 		if (error_)
 			return place;
 		place.name = string_in(from, "name", path, false);
@@ -168,6 +169,11 @@ private:
 		read_values(from, path, &place);
 		read_moment(from, path, &place);
 		read_async(from, path, &place);
+		const json optional = from.value("optional", json(false));
+		if (!optional.is_boolean())
+			fail(path, "\"optional\" is true or false");
+		else
+			place.optional = optional.get<bool>();
 		return place;
 	}
 

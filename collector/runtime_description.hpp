@@ -56,6 +56,7 @@ struct RuntimePlace {
 	PlaceReads reads{};
 	std::vector<std::string> kinds{}; // by number
 	bool at_exit = false;             // where the function returns, not where it is entered
+	bool optional = false;            // not every version or program has it
 	// An inference is submitted here, or waited for until it has ended; its identity says which one.
 	enum class Async { no, begin, end };
 	Async async = Async::no;

@@ -72,7 +72,9 @@ private:
 		std::vector<CodePlace> functions = functions_of(place.find, file_);
 		functions.resize(std::min(functions.size(), kMostFunctions));
 		std::erase_if(functions, [&](const CodePlace &code) { return !is_meant(place, code); });
-		if (functions.empty())
+		if (functions.empty() && place.optional)
+			match_.not_there++;
+		else if (functions.empty())
 			match_.missing.push_back(index);
 		for (const CodePlace &code : functions) {
 			const auto added = add_function(index, place, code);

@@ -37,6 +37,7 @@ struct RuntimeMatch {
 	std::vector<FoundFunction> functions; // one for each probe: those with several exits come several times
 	std::vector<uint64_t> behind_calls;   // offsets in the file, in functions that call them
 	std::vector<std::size_t> missing;     // places of which nothing was found
+	std::size_t not_there = 0;            // places that need not be there, and are not
 	std::vector<std::string> refused;     // "symbol: why no probe can go there"
 	std::size_t with_cost(ProbeCost cost) const;
 };

@@ -277,7 +277,7 @@ void RuntimeProbes::Impl::attach(const RuntimeMatch &match, const FileKey &key, 
 {
 	told->runtime = match.runtime->name;
 	told->title = match.runtime->title;
-	told->places = match.runtime->places.size();
+	told->places = match.runtime->places.size() - match.not_there;
 	told->places_found = told->places - match.missing.size();
 	for (const std::size_t place : match.missing)
 		told->places_missing.push_back(match.runtime->places[place].name);

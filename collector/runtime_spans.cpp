@@ -231,8 +231,9 @@ void RuntimeSpans::close(const Open &open, uint32_t pid, uint32_t tid, uint64_t 
 // Work of a runtime that knows inferences, while none is under way: weights are packed, constants are folded.
 bool RuntimeSpans::is_start_up(uint32_t pid, const NumberedPlace &place) const
 {
-	if (place.place->means == PlaceMeans::inference || !place.runtime->has_inferences() ||
-	    !from_start_.contains(pid))
+	// What is counted is counted whole, whenever it is read.
+	if (place.place->means == PlaceMeans::inference || !place.place->is_span() ||
+	    !place.runtime->has_inferences() || !from_start_.contains(pid))
 		return false;
 	const auto known = inferences_.find({pid, place.runtime}); // whichever thread they were called on
 	return known == inferences_.end() || (known->second.open == 0 && !known->second.submitted);

@@ -32,7 +32,7 @@ class ArmNn(runtime_support.RuntimeTest):
     def record_net(self, inferences=50, options=()):
         program = support.program("armnn_net")
         support.require(self, "runtime", os.path.exists(program), "libarmnn-dev is not installed")
-        recording, report = self.record_runtime(program, "--inferences", inferences,
+        recording, report = self.record_runtime(program, "--inferences", inferences, "--wait", runtime_support.WAIT_MS,
                                                 options=(*runtime_support.EXACT, *options))
         told = self.told_places(report)
         self.assertEqual(sorted(re.match(r"Arm NN in (?:\S*/)?(\S+?\.so)", text)[1] for text in told),

@@ -13,13 +13,15 @@ import support
 EXECUTED = re.compile(
     r"^onednn_verbose,exec,cpu,(?P<description>(?P<kind>\w+),(?P<implementation>[^,]*),.*),[\d.e+-]+$", re.M)
 
+PASSES = 50  # of 1 + 2 + ... + 14 executions
+
 
 class OneDnn(runtime_support.RuntimeTest):
-    def record_net(self, verbose, passes=20):
+    def record_net(self, verbose, passes=PASSES):
         program = support.program("onednn_net")
         support.require(self, "runtime", os.path.exists(program), "libdnnl-dev is not installed")
         with unittest.mock.patch.dict(os.environ, {"DNNL_VERBOSE": str(verbose), "OMP_NUM_THREADS": "1"}):
-            recording, report = self.record_runtime(program, "--passes", passes)
+            recording, report = self.record_runtime(program, "--passes", passes, "--wait", runtime_support.WAIT_MS)
         self.assertEqual(["oneDNN" in text and "1 of 1 places found" in text
                           for text in self.told_places(report)], [True], report["quality"])
         return recording, report
@@ -31,7 +33,7 @@ class OneDnn(runtime_support.RuntimeTest):
     def test_each_primitive_has_its_kind_and_its_count(self):
         recording, report = self.record_net(verbose=1)
         executed = list(EXECUTED.finditer(recording.stdout))
-        self.assertEqual(len(executed), 20 * sum(range(1, 15)))
+        self.assertEqual(len(executed), PASSES * sum(range(1, 15)))
         # Primitives with the same description are one: oneDNN keeps them in a cache.
         calls = collections.Counter(line["description"] for line in executed)
         self.assertEqual(len(calls), 13)

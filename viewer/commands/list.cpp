@@ -32,9 +32,8 @@ void print_description(const RuntimeDescription &runtime)
 
 void print_match(const RuntimeDescription &runtime, const collector::RuntimeMatch &match, const std::string &path)
 {
-	const std::size_t found = runtime.places.size() - match.missing.size();
-	write_output(fmt::format("{} in {}: {} of {} places found\n", runtime.title, printable(path), found,
-				 runtime.places.size()));
+	const std::size_t places = runtime.places.size() - match.not_there, found = places - match.missing.size();
+	write_output(fmt::format("{} in {}: {} of {} places found\n", runtime.title, printable(path), found, places));
 	for (std::size_t i = 0; i < runtime.places.size(); i++) {
 		std::size_t functions = 0, by_cost[3] = {};
 		for (const collector::FoundFunction &function : match.functions) {

@@ -2,7 +2,7 @@
 // Runs a small network, built here with random weights, in Arm NN on its reference back end. Prints Arm NN's own
 // profile, IProfiler's JSON, within one line of JSON.
 //
-//   armnn_net [--inferences N]
+//   armnn_net [--inferences N] [--wait MILLISECONDS]     waits before the first of them
 //   g++ -O2 armnn_net.cpp -o armnn_net -larmnn
 //
 // The profile has one entry for each workload type, with as many times as workloads of this type have run.
@@ -17,6 +17,7 @@
 #include <random>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -137,14 +138,18 @@ std::string in_one_line(std::string text)
 
 int main(int argc, char **argv)
 {
-	int inferences = 50;
-	if (argc == 3 && std::strcmp(argv[1], "--inferences") == 0) {
-		inferences = std::atoi(argv[2]);
-	} else if (argc != 1) {
-		inferences = 0;
+	int inferences = 50, wait_ms = 0;
+	for (int i = 1; i < argc; i += 2) {
+		if (i + 1 < argc && std::strcmp(argv[i], "--inferences") == 0) {
+			inferences = std::atoi(argv[i + 1]);
+		} else if (i + 1 < argc && std::strcmp(argv[i], "--wait") == 0) {
+			wait_ms = std::atoi(argv[i + 1]);
+		} else {
+			inferences = 0;
+		}
 	}
 	if (inferences <= 0) {
-		std::fprintf(stderr, "usage: armnn_net [--inferences N]\n");
+		std::fprintf(stderr, "usage: armnn_net [--inferences N] [--wait MILLISECONDS]\n");
 		return 2;
 	}
 
@@ -154,6 +159,7 @@ int main(int argc, char **argv)
 		std::fprintf(stderr, "armnn_net: the network cannot be loaded; is the back end CpuRef installed?\n");
 		return 1;
 	}
+	std::this_thread::sleep_for(std::chrono::milliseconds(wait_ms));
 	runtime->GetProfiler(network)->EnableProfiling(true);
 	std::vector<float> image(std::size_t{kSide} * kSide * 3, 0.5F), classes(kClasses);
 	const armnn::InputTensors inputs = {{0, armnn::ConstTensor(runtime->GetInputTensorInfo(network, 0), image)}};

@@ -2,7 +2,7 @@
 // Runs a list of oneDNN primitives. Their counts are oneDNN's own: with DNNL_VERBOSE=1 it prints one line for each
 // execution. The last line is of this program, JSON.
 //
-//   onednn_net [--passes N]
+//   onednn_net [--passes N] [--wait MILLISECONDS]     waits before the first of them
 //   g++ -O2 onednn_net.cpp -o onednn_net -ldnnl
 //
 // In each pass the first primitive runs once, the next one twice, and so on: no two of a kind have the same count. One
@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 #include <unordered_map>
 #include <vector>
 
@@ -184,17 +185,22 @@ private:
 
 int main(int argc, char **argv)
 {
-	int passes = 20;
-	if (argc == 3 && std::strcmp(argv[1], "--passes") == 0) {
-		passes = std::atoi(argv[2]);
-	} else if (argc != 1) {
-		passes = 0;
+	int passes = 20, wait_ms = 0;
+	for (int i = 1; i < argc; i += 2) {
+		if (i + 1 < argc && std::strcmp(argv[i], "--passes") == 0) {
+			passes = std::atoi(argv[i + 1]);
+		} else if (i + 1 < argc && std::strcmp(argv[i], "--wait") == 0) {
+			wait_ms = std::atoi(argv[i + 1]);
+		} else {
+			passes = 0;
+		}
 	}
 	if (passes <= 0) {
-		std::fprintf(stderr, "usage: onednn_net [--passes N]\n");
+		std::fprintf(stderr, "usage: onednn_net [--passes N] [--wait MILLISECONDS]\n");
 		return 2;
 	}
 
+	std::this_thread::sleep_for(std::chrono::milliseconds(wait_ms));
 	Net net;
 	const auto begin = std::chrono::steady_clock::now();
 	for (int i = 0; i < passes; i++)
