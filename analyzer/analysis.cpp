@@ -121,6 +121,10 @@ private:
 			note_time(time_ns);
 			note_exchange(thread_of(sample.identity), definition(), time_ns);
 			return analysis_.layers.end(thread_of(sample.identity), definition(), time_ns);
+		case OwnEvent::probed_end:
+			note_time(time_ns);
+			note_exchange(thread_of(sample.identity), definition(), time_ns);
+			return analysis_.layers.end(thread_of(sample.identity), definition(), time_ns, number(1));
 		case OwnEvent::unseen_end:
 			note_time(time_ns);
 			note_exchange(thread_of(sample.identity), definition(), 0);
@@ -157,6 +161,13 @@ private:
 			    analysis_.recorder_stats.size() < kMaxStats || analysis_.recorder_stats.contains(name))
 				analysis_.recorder_stats[std::move(name)] = number(1);
 			return;
+		case OwnEvent::runtime:
+			return analysis_.runtimes.tell(
+				number(0),
+				{text(6), text(7), text(8), number(1), number(2), number(3), number(4), number(5), {}});
+		case OwnEvent::runtime_probes:
+			return analysis_.runtimes.tell_probes(number(0),
+							      {text(4), text(5), number(1), number(2), number(3)});
 		case OwnEvent::note:
 			if (analysis_.notes.size() < kMaxNotes)
 				analysis_.notes.push_back(
@@ -173,8 +184,9 @@ private:
 	{
 		return kind == OwnEvent::layer_begin || kind == OwnEvent::layer_end ||
 		       kind == OwnEvent::inference_begin || kind == OwnEvent::inference_end ||
-		       kind == OwnEvent::unseen_end || kind == OwnEvent::request_begin ||
-		       kind == OwnEvent::request_end || kind == OwnEvent::spikes || kind == OwnEvent::synops;
+		       kind == OwnEvent::unseen_end || kind == OwnEvent::probed_end ||
+		       kind == OwnEvent::request_begin || kind == OwnEvent::request_end || kind == OwnEvent::spikes ||
+		       kind == OwnEvent::synops;
 	}
 
 	static Definition::What what(uint64_t number)

@@ -12,6 +12,7 @@
 #include "analyzer/layers.hpp"
 #include "analyzer/on_cpu.hpp"
 #include "analyzer/own_events.hpp"
+#include "analyzer/runtimes.hpp"
 #include "analyzer/sample_filter.hpp"
 #include "analyzer/stacks.hpp"
 #include "analyzer/threads.hpp"
@@ -43,6 +44,7 @@ struct Analysis {
 	StreamCounts stream;
 	std::map<std::string, uint64_t> recorder_stats; // the last value of each
 	std::vector<RecordedNote> notes;
+	Runtimes runtimes;                               // that nobody rebuilt
 	std::vector<uint64_t> samples_of_event;          // by index in the recording; all of them, whatever the filter
 	int counted_event = -1;                          // whose samples stacks, threads and `samples` are; -1: none
 	bool has_switches = false;                       // an event recorded context switches

@@ -75,7 +75,28 @@ std::vector<Metric> call_columns()
 		{"p95_ns", "p95", "ns", Better::lower, measured, false, false},
 		{"p99_ns", "p99", "ns", Better::lower, measured, false, false},
 		{"max_ns", "max", "ns", Better::lower, measured, false, false},
+		{"probe_cost_ns", "probe cost", "ns", Better::lower, derived, true, false},
+		{"self_probe_cost_ns", "in self", "ns", Better::lower, derived, true, false},
 	};
+}
+constexpr std::size_t kCallColumns = 14;
+
+// Where no call went through a probe, nobody wants to know what they cost.
+void leave_out_probes(bool any, Table *table)
+{
+	if (any)
+		return;
+	const auto first = static_cast<std::ptrdiff_t>(table->column("probe_cost_ns"));
+	const auto erase = [first](auto *cells) { cells->erase(cells->begin() + first, cells->begin() + first + 2); };
+	erase(&table->columns);
+	for (std::vector<Cell> &row : table->rows)
+		erase(&row);
+}
+
+bool any_probed(const LayerRowSet &set)
+{
+	return std::any_of(set.rows().begin(), set.rows().end(),
+			   [](const LayerRow &row) { return row.stats.probed > 0; });
 }
 
 std::vector<Metric> layer_columns()
@@ -95,7 +116,7 @@ std::vector<Cell> call_cells(const LayerRow &row, uint64_t whole_ns)
 	const CallStats &stats = row.stats;
 	std::vector<Cell> cells = {row.name, row.kind, stats.calls};
 	if (stats.timed() == 0) {
-		cells.resize(12);
+		cells.resize(kCallColumns);
 		return cells;
 	}
 	const auto percentile = [&](double share) {
@@ -106,6 +127,11 @@ std::vector<Cell> call_cells(const LayerRow &row, uint64_t whole_ns)
 				      : Cell(static_cast<double>(stats.self_ns) / static_cast<double>(whole_ns)));
 	cells.push_back(static_cast<double>(stats.total_ns) / static_cast<double>(stats.timed()));
 	cells.insert(cells.end(), {stats.min_ns, percentile(0.50), percentile(0.95), percentile(0.99), stats.max_ns});
+	cells.resize(kCallColumns);
+	if (stats.probed > 0) {
+		cells[kCallColumns - 2] = stats.probe_ns;
+		cells[kCallColumns - 1] = stats.self_probe_ns;
+	}
 	return cells;
 }
 
@@ -135,6 +161,7 @@ public:
 			if (totals)
 				add(row, energy, totals);
 		}
+		leave_out_probes(any_probed(set), &table);
 		return table;
 	}
 
@@ -248,6 +275,7 @@ LayerTables make_layer_tables(const LayerRows &rows, const EnergyModel *energy, 
 	std::erase_if(tables.inferences.columns, [](const Metric &column) { return column.key == "share"; });
 	for (std::vector<Cell> &cells : tables.inferences.rows)
 		cells.erase(cells.begin() + 5);
+	leave_out_probes(any_probed(rows.inferences), &tables.inferences);
 	return tables;
 }
 

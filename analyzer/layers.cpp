@@ -25,12 +25,27 @@ void CallStats::add_call(uint64_t duration_ns, uint64_t call_self_ns)
 	durations.add(duration_ns);
 }
 
+void CallStats::add_probed_call(uint64_t duration_ns, uint64_t call_self_ns, uint64_t cost_ns, uint64_t self_cost_ns)
+{
+	const uint64_t taken_ns = std::min(cost_ns, duration_ns);
+	const uint64_t taken_of_self_ns = std::min(self_cost_ns, call_self_ns);
+	probed++;
+	clamped += taken_ns < cost_ns || taken_of_self_ns < self_cost_ns ? 1 : 0;
+	probe_ns += taken_ns;
+	self_probe_ns += taken_of_self_ns;
+	add_call(duration_ns - taken_ns, call_self_ns - taken_of_self_ns);
+}
+
 void CallStats::merge(const CallStats &other)
 {
 	calls += other.calls;
 	untimed += other.untimed;
 	total_ns += other.total_ns;
 	self_ns += other.self_ns;
+	probe_ns += other.probe_ns;
+	self_probe_ns += other.self_probe_ns;
+	probed += other.probed;
+	clamped += other.clamped;
 	min_ns = std::min(min_ns, other.min_ns);
 	max_ns = std::max(max_ns, other.max_ns);
 	durations.merge(other.durations);
@@ -91,7 +106,7 @@ void Layers::begin(ThreadId id, DefinitionNumber number, uint64_t time_ns, bool 
 		return;
 	}
 	const bool warm_up = is_warm_up(thread, number, inference);
-	thread.stack.push_back({number, inference, warm_up, time_ns, 0});
+	thread.stack.push_back({number, inference, warm_up, time_ns, 0, 0});
 }
 
 // The innermost open call of this layer, and away with what was called inside it.
@@ -112,7 +127,7 @@ bool Layers::pop(ThreadId id, DefinitionNumber number, Open *call)
 	return true;
 }
 
-void Layers::end(ThreadId id, DefinitionNumber number, uint64_t time_ns)
+void Layers::end(ThreadId id, DefinitionNumber number, uint64_t time_ns, std::optional<uint64_t> probe_ns)
 {
 	Definition *known = definition(number);
 	Open call{};
@@ -120,11 +135,20 @@ void Layers::end(ThreadId id, DefinitionNumber number, uint64_t time_ns)
 		return;
 	const uint64_t duration_ns = time_ns > call.begin_ns ? time_ns - call.begin_ns : 0;
 	const uint64_t self_ns = duration_ns > call.children_ns ? duration_ns - call.children_ns : 0;
-	if (window_.has(call.begin_ns) && window_.has(time_ns))
-		(call.warm_up ? known->warm_up : known->steady).add_call(duration_ns, self_ns);
+	CallStats &stats = call.warm_up ? known->warm_up : known->steady;
+	const bool counts = window_.has(call.begin_ns) && window_.has(time_ns);
+	if (counts && probe_ns)
+		stats.add_probed_call(duration_ns, self_ns, *probe_ns,
+				      *probe_ns > call.children_probe_ns ? *probe_ns - call.children_probe_ns : 0);
+	else if (counts)
+		stats.add_call(duration_ns, self_ns);
 	// Only layers take time away from the calls around them; an inference hands on what the layers in it took.
-	if (std::vector<Open> &stack = state(id).stack; !stack.empty())
-		stack.back().children_ns += call.inference ? call.children_ns : duration_ns;
+	std::vector<Open> &stack = state(id).stack;
+	if (stack.empty())
+		return;
+	stack.back().children_ns += call.inference ? call.children_ns : duration_ns;
+	stack.back().children_probe_ns +=
+		call.inference ? call.children_probe_ns : probe_ns.value_or(call.children_probe_ns);
 }
 
 void Layers::end_unseen(ThreadId id, DefinitionNumber number, uint64_t time_ns)
@@ -139,8 +163,10 @@ void Layers::end_unseen(ThreadId id, DefinitionNumber number, uint64_t time_ns)
 		stats.calls++;
 		stats.untimed++;
 	}
-	if (std::vector<Open> &stack = state(id).stack; !stack.empty())
+	if (std::vector<Open> &stack = state(id).stack; !stack.empty()) {
 		stack.back().children_ns += call.children_ns;
+		stack.back().children_probe_ns += call.children_probe_ns;
+	}
 }
 
 void Layers::begin_request(const RequestKey &request, uint64_t time_ns)

@@ -2,13 +2,15 @@
 // Follows layers and inferences: who is inside what, how long calls took, what they counted.
 //
 // Events come in time order. Each thread has a stack of open inferences and layers; self time is a call's time without
-// the layers called inside it. What does not fit (an end without a begin, a begin never ended) is counted, never
-// guessed.
+// the layers called inside it. Where the end of a call says what probes cost in between, that is taken out of its time;
+// what of it did not lie in the layers called inside, out of its self time. What does not fit (an end without a begin,
+// a begin never ended) is counted, never guessed.
 #pragma once
 
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -23,14 +25,18 @@ using DefinitionNumber = uint32_t;
 constexpr DefinitionNumber kMaxDefinition = 1 << 16;
 
 struct CallStats {
-	uint64_t calls = 0, untimed = 0; // of them without a duration: their end was not seen
-	uint64_t total_ns = 0, self_ns = 0;
+	uint64_t calls = 0, untimed = 0;          // of them without a duration: their end was not seen
+	uint64_t total_ns = 0, self_ns = 0;       // without what probes cost, where that is told
+	uint64_t probe_ns = 0, self_probe_ns = 0; // which has been taken out of them
+	uint64_t probed = 0, clamped = 0;         // calls of which it is told; that would be shorter than nothing
 	uint64_t min_ns = UINT64_MAX, max_ns = 0; // of calls
 	Histogram durations;
 	bool told_spikes = false, told_synops = false;
 	uint64_t spikes = 0, synops = 0;
 
 	void add_call(uint64_t duration_ns, uint64_t call_self_ns);
+	// Probes cost so much of the duration, and of the self time.
+	void add_probed_call(uint64_t duration_ns, uint64_t call_self_ns, uint64_t cost_ns, uint64_t self_cost_ns);
 	uint64_t timed() const { return calls - untimed; }
 	void merge(const CallStats &other);
 	bool empty() const { return calls == 0 && !told_spikes && !told_synops; }
@@ -76,7 +82,8 @@ public:
 
 	void define(DefinitionNumber number, Definition facts);
 	void begin(ThreadId thread, DefinitionNumber number, uint64_t time_ns, bool inference);
-	void end(ThreadId thread, DefinitionNumber number, uint64_t time_ns);
+	void end(ThreadId thread, DefinitionNumber number, uint64_t time_ns,
+		 std::optional<uint64_t> probe_ns = std::nullopt);
 	// It ended some time before, and so did what it called.
 	void end_unseen(ThreadId thread, DefinitionNumber number, uint64_t time_ns);
 	// Inferences that go on beside what threads do: they have a duration, and no layers inside.
@@ -100,7 +107,8 @@ private:
 		bool inference;
 		bool warm_up;
 		uint64_t begin_ns;
-		uint64_t children_ns; // time in layers called inside
+		uint64_t children_ns;       // time in layers called inside
+		uint64_t children_probe_ns; // what probes cost in them
 	};
 	struct ThreadState {
 		std::vector<Open> stack;

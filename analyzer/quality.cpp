@@ -45,6 +45,7 @@ public:
 		plan_items();
 		notes();
 		layer_problems();
+		probe_costs();
 		cut_stacks();
 		symbol_problems();
 		absences();
@@ -243,6 +244,41 @@ private:
 			add(Severity::warning, "unnamed_layers",
 			    fmt::format("{} layers have events but no name", in_.layers.unnamed),
 			    "define layers while recording is on", static_cast<uint64_t>(in_.layers.unnamed));
+	}
+
+	// Of probes in runtimes that nobody rebuilt.
+	void probe_costs()
+	{
+		const Runtimes &runtimes = in_.analysis.runtimes;
+		std::string why;
+		const uint64_t unknown = runtimes.hits_of_unknown_cost(&why);
+		const std::optional<uint64_t> cost_ns = runtimes.cost_ns();
+		if (!cost_ns)
+			return; // the recorder has said it
+		add(Severity::info, "runtime_probe_cost",
+		    fmt::format("probes in runtimes cost the program {:.2f} ms in {} hits: measured for each kind of "
+				"hit when they were attached, times hits; taken out of the times of layers",
+				static_cast<double>(*cost_ns) / 1e6, runtimes.hits() - unknown),
+		    "", *cost_ns);
+		if (unknown > 0)
+			add(Severity::warning, "runtime_probe_cost_unknown",
+			    fmt::format("what {} hits of probes in runtimes cost is n/a ({}): it is part of the times "
+					"of layers",
+					unknown, why),
+			    "", unknown);
+		uint64_t clamped = 0, probed = 0;
+		for (const Definition &definition : in_.analysis.layers.definitions()) {
+			clamped += definition.steady.clamped + definition.warm_up.clamped;
+			probed += definition.steady.probed + definition.warm_up.probed;
+		}
+		if (clamped > 0)
+			add(clamped * 20 > probed ? Severity::notice : Severity::info, "runtime_probe_cost_clamped",
+			    fmt::format("{} of {} calls took less time than their probes are said to cost: 0 is taken "
+					"for what is left",
+					clamped, probed),
+			    clamped * 20 > probed ? "leave out places that are called so often, or that do so little"
+						  : "",
+			    clamped);
 	}
 
 	// Stacks that end before the thread's first function, and why.

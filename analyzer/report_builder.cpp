@@ -181,6 +181,18 @@ void add_on_cpu(const Analysis &analysis, const SampleFilter &filter, Table *tab
 	}
 }
 
+RecordedTime recorded_time(const Analysis &analysis)
+{
+	RecordedTime time{analysis.stream.last_ns - analysis.stream.first_ns, false};
+	if (!analysis.has_switches)
+		return time;
+	uint64_t on_cpu_ns = 0;
+	for (std::size_t i = 0; i < analysis.threads.threads().size(); i++)
+		if (const auto figures = analysis.on_cpu.of(static_cast<ThreadId>(i)))
+			on_cpu_ns += figures->on_cpu_ns;
+	return on_cpu_ns > 0 ? RecordedTime{on_cpu_ns, true} : time;
+}
+
 Table make_threads(const Analysis &analysis, const SampleFilter &filter)
 {
 	using enum Provenance;
@@ -366,6 +378,8 @@ Result<RecordingReport> make_recording_report(const std::string &path, const Rep
 		report.tables.push_back(std::move(layers.warm_up));
 	if (!layers.inferences.rows.empty())
 		report.tables.push_back(std::move(layers.inferences));
+	if (Table runtimes = make_runtimes(analysis.runtimes, recorded_time(analysis)); !runtimes.rows.empty())
+		report.tables.push_back(std::move(runtimes));
 	if (!keys->empty())
 		report.tables.push_back(make_groups(stacks, *keys));
 	if (!options.callers.empty())

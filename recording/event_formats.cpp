@@ -77,6 +77,21 @@ const std::vector<EventSpec> &specs()
 		{{OwnEvent::request_end, "request_end"},
 		 {FIELD(InferencePayload, inference, u32), FIELD(InferencePayload, sequence, u64)},
 		 "inference"},
+		{{OwnEvent::probed_end, "probed_end"},
+		 {FIELD(ProbedEndPayload, layer, u32), FIELD(ProbedEndPayload, probe_ns, u64)},
+		 "layer"},
+		{{OwnEvent::runtime, "runtime"},
+		 {FIELD(RuntimePayload, runtime, u32), FIELD(RuntimePayload, places, u32),
+		  FIELD(RuntimePayload, places_found, u32), FIELD(RuntimePayload, functions, u32),
+		  FIELD(RuntimePayload, functions_attached, u32), FIELD(RuntimePayload, functions_stepped, u32),
+		  FIELD(RuntimePayload, name, text), FIELD(RuntimePayload, title, text),
+		  FIELD(RuntimePayload, file, text)},
+		 ""},
+		{{OwnEvent::runtime_probes, "runtime_probes"},
+		 {FIELD(RuntimeProbesPayload, runtime, u32), FIELD(RuntimeProbesPayload, hits, u64),
+		  FIELD(RuntimeProbesPayload, before_ns, u64), FIELD(RuntimeProbesPayload, after_ns, u64),
+		  FIELD(RuntimeProbesPayload, probes, text), FIELD(RuntimeProbesPayload, why_unknown, text)},
+		 ""},
 	};
 	return all;
 }

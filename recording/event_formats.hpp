@@ -41,6 +41,9 @@ enum class OwnEvent : uint16_t {
 	unseen_end = 64014,
 	request_begin = 64015,
 	request_end = 64016,
+	probed_end = 64017,
+	runtime = 64018,
+	runtime_probes = 64019,
 };
 
 #pragma pack(push, 1)
@@ -56,6 +59,12 @@ static_assert(sizeof(CommonFields) == 8);
 struct LayerPayload { // layer_begin, layer_end, unseen_end
 	CommonFields common;
 	uint32_t layer;
+};
+
+struct ProbedEndPayload { // of a layer or an inference that was entered and left through probes
+	CommonFields common;
+	uint32_t layer;
+	uint64_t probe_ns; // what probes cost its thread from its begin to its end
 };
 
 struct CountPayload { // spikes, synops
@@ -112,6 +121,26 @@ struct StatPayload { // the recorder about itself; cumulative, the last one coun
 	CommonFields common;
 	uint32_t name; // __data_loc
 	uint64_t value;
+};
+
+struct RuntimePayload { // one file in which a runtime was recognised; cumulative, the last one counts
+	CommonFields common;
+	uint32_t runtime; // number, from 0
+	uint32_t places, places_found;
+	uint32_t functions, functions_attached, functions_stepped; // stepped: of all, by the kernel, which is dear
+	uint32_t name;                                             // __data_loc, of the description
+	uint32_t title;                                            // __data_loc
+	uint32_t file;                                             // __data_loc
+};
+
+struct RuntimeProbesPayload { // hits of one class of probes in it, and what one costs; the last one counts
+	CommonFields common;
+	uint32_t runtime;
+	uint64_t hits;
+	uint64_t before_ns;   // of each, until its time is taken
+	uint64_t after_ns;    // from there on
+	uint32_t probes;      // __data_loc, the class: "emulated entry"
+	uint32_t why_unknown; // __data_loc; empty where the cost is known
 };
 
 struct NotePayload { // a sentence for the report's quality section

@@ -83,6 +83,32 @@ public:
 	{
 		return fixed(recording::OwnEvent::unseen_end, tid, time_ns, recording::LayerPayload{{}, layer});
 	}
+	RecordingBuilder &probed_end(uint32_t tid, uint32_t layer, uint64_t time_ns, uint64_t probe_ns)
+	{
+		return fixed(recording::OwnEvent::probed_end, tid, time_ns,
+			     recording::ProbedEndPayload{{}, layer, probe_ns});
+	}
+	RecordingBuilder &runtime(uint32_t number, std::string_view name, uint32_t places, uint32_t places_found)
+	{
+		recording::RuntimePayload facts{};
+		facts.runtime = number;
+		facts.places = places;
+		facts.places_found = places_found;
+		recording::TextPayload payload(facts);
+		payload.text(offsetof(recording::RuntimePayload, name), name);
+		payload.text(offsetof(recording::RuntimePayload, title), name);
+		payload.text(offsetof(recording::RuntimePayload, file), "/lib/libruntime.so");
+		return own(recording::OwnEvent::runtime, kPid, 1, payload.bytes());
+	}
+	RecordingBuilder &runtime_probes(uint32_t number, std::string_view probes, uint64_t hits, uint64_t before_ns,
+					 uint64_t after_ns)
+	{
+		recording::TextPayload payload(
+			recording::RuntimeProbesPayload{{}, number, hits, before_ns, after_ns, 0, 0});
+		payload.text(offsetof(recording::RuntimeProbesPayload, probes), probes);
+		payload.text(offsetof(recording::RuntimeProbesPayload, why_unknown), "");
+		return own(recording::OwnEvent::runtime_probes, kPid, 1, payload.bytes());
+	}
 	RecordingBuilder &spikes(uint32_t tid, uint32_t layer, uint64_t time_ns, uint64_t count)
 	{
 		return fixed(recording::OwnEvent::spikes, tid, time_ns, recording::CountPayload{{}, layer, count});

@@ -61,6 +61,99 @@ TEST(Layers, AnInferenceInsideALayerHandsOnTheLayersInIt)
 	EXPECT_EQ(steady(layers, 9).self_ns, 20u);
 }
 
+TEST(Layers, WhatProbesCostIsTakenOutOfTotalAndSelfTime)
+{
+	Layers layers(0);
+	layers.begin(kOne, 1, 0, false);
+	layers.begin(kOne, 2, 100, false);
+	layers.begin(kOne, 3, 200, false);
+	layers.end(kOne, 3, 300, 10);
+	layers.end(kOne, 2, 500, 60);
+	layers.end(kOne, 1, 1000, 130);
+	EXPECT_EQ(steady(layers, 3).total_ns, 90u);
+	EXPECT_EQ(steady(layers, 3).self_ns, 90u);
+	EXPECT_EQ(steady(layers, 2).total_ns, 340u);
+	EXPECT_EQ(steady(layers, 2).self_ns, 300u - 50) << "10 of the 60 lay in the layer inside";
+	EXPECT_EQ(steady(layers, 1).total_ns, 870u);
+	EXPECT_EQ(steady(layers, 1).self_ns, 600u - 70);
+	EXPECT_EQ(steady(layers, 1).probe_ns, 130u);
+	EXPECT_EQ(steady(layers, 1).self_probe_ns, 70u);
+	EXPECT_EQ(steady(layers, 1).max_ns, 870u) << "durations of calls are without it, too";
+	const uint64_t self = steady(layers, 1).self_ns + steady(layers, 2).self_ns + steady(layers, 3).self_ns;
+	EXPECT_EQ(self, steady(layers, 1).total_ns) << "self times add up still";
+	EXPECT_EQ(steady(layers, 1).clamped + steady(layers, 2).clamped + steady(layers, 3).clamped, 0u);
+}
+
+TEST(Layers, ProbesOfOneThreadCostOthersNothing)
+{
+	Layers layers(0);
+	layers.begin(kOne, 1, 0, false);
+	layers.begin(kTwo, 1, 0, false);
+	layers.begin(kTwo, 2, 10, false);
+	layers.end(kTwo, 2, 50, 20);
+	layers.end(kOne, 1, 100, 5);
+	layers.end(kTwo, 1, 100, 40);
+	EXPECT_EQ(steady(layers, 1).total_ns, 95u + 60);
+	EXPECT_EQ(steady(layers, 1).self_ns, 95u + 60 - 20);
+}
+
+TEST(Layers, CallsCannotTakeLessThanNothing)
+{
+	Layers layers(0);
+	layers.begin(kOne, 1, 0, false);
+	layers.begin(kOne, 2, 10, false);
+	layers.end(kOne, 2, 20, 15);
+	layers.end(kOne, 1, 100, 40);
+	layers.begin(kOne, 1, 200, false);
+	layers.begin(kOne, 2, 205, false);
+	layers.end(kOne, 2, 295, 5);
+	layers.end(kOne, 1, 300, 20);
+	EXPECT_EQ(steady(layers, 2).total_ns, 0u + 85);
+	EXPECT_EQ(steady(layers, 2).probe_ns, 10u + 5) << "what was taken out, not more";
+	EXPECT_EQ(steady(layers, 2).clamped, 1u);
+	EXPECT_EQ(steady(layers, 1).total_ns, 60u + 80);
+	EXPECT_EQ(steady(layers, 1).self_ns, 90u - 25 + 0);
+	EXPECT_EQ(steady(layers, 1).clamped, 1u) << "of 10 self time 15 cannot be taken";
+	EXPECT_EQ(steady(layers, 1).probed, 2u);
+	EXPECT_EQ(steady(layers, 1).min_ns, 60u);
+}
+
+TEST(Layers, WhatProbesCostInAnUnseenEndOrAnInferenceStaysOutOfTheSelfTimeAround)
+{
+	Layers layers(0);
+	layers.begin(kOne, 1, 0, false);
+	layers.begin(kOne, 2, 10, false); // whose end nobody sees
+	layers.begin(kOne, 3, 20, false);
+	layers.end(kOne, 3, 60, 8);
+	layers.end_unseen(kOne, 2, 70);
+	layers.begin(kOne, 9, 100, true);
+	layers.begin(kOne, 3, 120, false);
+	layers.end(kOne, 3, 150, 8);
+	layers.end(kOne, 9, 200, 30);
+	layers.end(kOne, 1, 300, 90);
+	EXPECT_EQ(steady(layers, 9).total_ns, 70u);
+	EXPECT_EQ(steady(layers, 9).self_ns, 70u - 22);
+	EXPECT_EQ(steady(layers, 1).total_ns, 210u);
+	EXPECT_EQ(steady(layers, 1).self_ns, 300u - 70 - (90 - 16));
+	EXPECT_EQ(steady(layers, 2).probed, 0u);
+}
+
+TEST(Layers, InstrumentedLayersKeepTheirTimes)
+{
+	Layers layers(0);
+	layers.begin(kOne, 1, 0, false);
+	layers.begin(kOne, 2, 10, false); // by the header, inside a runtime's layer
+	layers.begin(kOne, 3, 20, false);
+	layers.end(kOne, 3, 60, 8);
+	layers.end(kOne, 2, 90);
+	layers.end(kOne, 1, 100, 28);
+	EXPECT_EQ(steady(layers, 2).total_ns, 80u);
+	EXPECT_EQ(steady(layers, 2).self_ns, 40u);
+	EXPECT_EQ(steady(layers, 2).probe_ns, 0u);
+	EXPECT_EQ(steady(layers, 1).total_ns, 72u);
+	EXPECT_EQ(steady(layers, 1).self_probe_ns, 20u) << "8 lay in what the instrumented one called";
+}
+
 TEST(Layers, CallsWhoseEndWasNotSeenCountAndHaveNoDuration)
 {
 	Layers layers(0);
