@@ -63,7 +63,7 @@ bool OwnEventEncoder::encode(const np_slot &slot, uint32_t pid, uint32_t tid, ui
 	using namespace recording;
 	if (muted_)
 		return (slot.type >= NP_EVENT_LAYER_BEGIN && slot.type <= NP_EVENT_MARK) ||
-		       (slot.type >= kUnseenEnd && slot.type <= kRequestEnd);
+		       (slot.type >= kUnseenEnd && slot.type <= kProbedInferenceEnd);
 	switch (slot.type) {
 	case NP_EVENT_LAYER_BEGIN:
 		put<LayerPayload>(OwnEvent::layer_begin, pid, tid, time_ns, slot.id);
@@ -88,6 +88,11 @@ bool OwnEventEncoder::encode(const np_slot &slot, uint32_t pid, uint32_t tid, ui
 		return true;
 	case NP_EVENT_INFERENCE_END:
 		put<InferencePayload>(OwnEvent::inference_end, pid, tid, time_ns, slot.id, slot.value);
+		return true;
+	case kProbedEnd:
+	case kProbedInferenceEnd:
+		put<ProbedEndPayload>(OwnEvent::probed_end, pid, tid, time_ns, slot.id, slot.value);
+		counts_.layer_calls += slot.type == kProbedEnd ? 1 : 0;
 		return true;
 	case kRequestBegin:
 		put<InferencePayload>(OwnEvent::request_begin, pid, tid, time_ns, slot.id, slot.value);

@@ -40,6 +40,8 @@ struct EncodedCounts {
 constexpr uint16_t kUnseenEnd = 0x100;
 // Others: an inference was submitted, or has ended, whatever the thread does meanwhile; value: the request.
 constexpr uint16_t kRequestBegin = 0x101, kRequestEnd = 0x102;
+// Ends of a layer and of an inference in which probes had a share; value: what they cost (OwnEvent::probed_end).
+constexpr uint16_t kProbedEnd = 0x103, kProbedInferenceEnd = 0x104;
 
 class OwnEventEncoder {
 public:

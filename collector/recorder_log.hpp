@@ -31,6 +31,8 @@ public:
 	void write_clock();
 	// Cumulative; the last value of a name counts.
 	void write_stat(std::string_view name, uint64_t value);
+	// Another of our events, by its ready payload.
+	void write(recording::OwnEvent event, std::string_view payload) { encoder_->encode(event, now(), payload); }
 	// The recorder's own CPU time and memory, and what the rings have counted.
 	void write_stats(const SharedRingsCounts &rings);
 	// Severity as in recording::NotePayload.

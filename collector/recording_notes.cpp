@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "bpf/runtime_event.h"
+#include "collector/runtime_facts.hpp"
 
 namespace neuroperf::collector {
 namespace {
@@ -134,11 +135,12 @@ void write_notes_of_runtimes(const RuntimeProbes &runtimes, RecorderLog *log)
 				static_cast<double>(counts.watched_ns) / 1e9, counts.times_off,
 				runtimes.probe_budget() * 100),
 			"record all of them, and disturb more: --probe-budget 100");
-	if (counts.hits > 0)
+	if (counts.hits > 0 && !runtimes.costs().known())
 		log->write_note(kNotice, "runtime_probe_cost",
-				fmt::format("{} hits of probes in runtimes, each 0.5 to 1.5 us (up to 20 us where the "
-					    "kernel single-steps), are part of the layers' times",
-					    counts.hits),
+				fmt::format("{} hits of probes in runtimes, each about 0.5 to 1.5 us (up to 20 us "
+					    "where the kernel single-steps), are part of the layers' times; what they "
+					    "cost is n/a ({})",
+					    counts.hits, runtimes.costs().why_unknown),
 				"");
 }
 
@@ -212,6 +214,8 @@ void write_source_stats(const Sources &sources, RecorderLog *log)
 		log->write_stat("lost_runtime_recursion", counts.recursion_misses);
 		log->write_stat("unnamed_runtime_events", counts.spans.unnamed);
 		log->write_stat("runtime_calls_without_return", counts.spans.entries_without_return);
+		log->write_stat("runtime_probe_trial_ns", sources.runtimes->costs().took_ns);
+		write_runtime_facts(*sources.runtimes, log);
 	}
 	if (sources.tracepoints) {
 		log->write_stat("lost_tracepoint_ring_full", sources.tracepoints->counts().dropped);

@@ -102,6 +102,8 @@ struct RuntimeProbes::Impl {
 	std::vector<bool> function_is_stepped, return_is_sampled; // by number
 	uint64_t sampled_cost_ns = 0, kept_cost_ns = 0;           // of hits since the budget was looked at
 	std::set<uint32_t> hit_threads;                           // since then
+	ProbeCosts costs;
+	UprobeDisposal trial_probes; // by which they were measured
 	std::set<FileKey> seen;
 	std::set<std::pair<FileKey, uint64_t>> behind_calls; // offsets that have been looked at
 	std::vector<RuntimeFile> files;
@@ -141,6 +143,11 @@ Status RuntimeProbes::Impl::load()
 		if (loaded.ok() && try_uprobe(tried, program->progs.np_runtime_entry, &wide_nops_are_calls))
 			break;
 	}
+	std::vector<Uprobe> used;
+	costs = measure_probe_costs(program.get(), kind, wide_nops_are_calls, &used);
+	spans.set_costs(costs);
+	trial_probes.add(std::move(used));
+	trial_probes.work();
 	ring.reset(ring_buffer__new(bpf_map__fd(program->maps.np_events), take, this, nullptr));
 	if (!ring)
 		return failure("map the ring of", errno);
@@ -299,7 +306,8 @@ void RuntimeProbes::Impl::attach_entries(const RuntimeMatch &match, int file, Ru
 	for (const FoundFunction &found : match.functions) {
 		const RuntimePlace &place = match.runtime->places[found.place];
 		const uint64_t number = told->first_place + found.found_place;
-		const uint64_t function = spans.add_function({found.name, found.pushed_bytes, found.captured});
+		const uint64_t function =
+			spans.add_function({found.name, found.pushed_bytes, found.captured, found.cost});
 		if (function >= NP_MOST_FUNCTIONS || number >= told->last_place)
 			break;
 		function_is_stepped.push_back(found.cost == ProbeCost::stepped);
@@ -372,7 +380,7 @@ void RuntimeProbes::Impl::find_behind_call(const FileKey &key, int file, uint64_
 					     point.ok() ? "the stack pointer moves" : point.error().what);
 		return;
 	}
-	to->of(is_sampled).push_back({offset + point->offset, spans.add_return(point->pushed_bytes)});
+	to->of(is_sampled).push_back({offset + point->offset, spans.add_return(point->pushed_bytes, point->cost)});
 	return_is_sampled.push_back(is_sampled);
 	counts.callers_stepped += point->cost == ProbeCost::stepped ? 1 : 0;
 }
@@ -546,6 +554,7 @@ void RuntimeProbes::detach()
 {
 	impl_->detached = true;
 	impl_->probes.detach();
+	impl_->trial_probes.finish();
 }
 
 const std::vector<RuntimeFile> &RuntimeProbes::files() const
@@ -559,6 +568,16 @@ uint64_t RuntimeProbes::hits_in(const RuntimeFile &file) const
 	for (std::size_t i = file.first_place; i < file.last_place; i++)
 		hits += impl_->spans.hits_by_place()[i];
 	return hits;
+}
+
+std::array<uint64_t, kHitClasses> RuntimeProbes::hits_by_class(const RuntimeFile &file) const
+{
+	return impl_->spans.hits_by_class(file.first_place, file.last_place);
+}
+
+const ProbeCosts &RuntimeProbes::costs() const
+{
+	return impl_->costs;
 }
 
 const RuntimeProbesCounts &RuntimeProbes::counts() const

@@ -11,6 +11,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -20,6 +21,7 @@
 
 #include "collector/own_event_encoder.hpp"
 #include "collector/plan.hpp"
+#include "collector/probe_cost.hpp"
 #include "collector/runtime_spans.hpp"
 #include "collector/uprobe_disposal.hpp"
 #include "recording/result.hpp"
@@ -91,6 +93,8 @@ public:
 
 	const std::vector<RuntimeFile> &files() const;
 	uint64_t hits_in(const RuntimeFile &file) const;
+	std::array<uint64_t, kHitClasses> hits_by_class(const RuntimeFile &file) const; // returns too
+	const ProbeCosts &costs() const;                                                // of one hit
 	const RuntimeProbesCounts &counts() const;
 	double probe_budget() const; // a share
 	// Why behind one of the callers there is no probe; empty if all have one.

@@ -95,6 +95,7 @@ uint16_t RuntimeSpans::add_place(const NumberedPlace &place)
 {
 	places_.push_back(place);
 	hits_.push_back(0);
+	entries_.emplace_back();
 	return static_cast<uint16_t>(places_.size() - 1);
 }
 
@@ -104,9 +105,9 @@ uint32_t RuntimeSpans::add_function(NumberedFunction function)
 	return static_cast<uint32_t>(functions_.size() - 1);
 }
 
-uint32_t RuntimeSpans::add_return(uint32_t pushed_bytes)
+uint32_t RuntimeSpans::add_return(uint32_t pushed_bytes, ProbeCost cost)
 {
-	returns_.push_back(pushed_bytes);
+	returns_.push_back({pushed_bytes, cost});
 	return static_cast<uint32_t>(returns_.size() - 1);
 }
 
@@ -120,12 +121,46 @@ void RuntimeSpans::take(const np_runtime_event &event, const Emit &emit)
 	const bool is_return = event.what == NP_RUNTIME_RETURN;
 	const bool known = is_return ? event.function < returns_.size()
 				     : event.place < places_.size() && event.function < functions_.size();
-	if (!known)
+	if (!known) {
 		counts_.bad_records++;
-	else if (is_return)
-		leave(event, emit);
+		return;
+	}
+	HitClass hit{HitClass::At::behind_call, ProbeCost::emulated};
+	if (is_return)
+		hit.cost = returns_[event.function].cost;
 	else
+		hit = {places_[event.place].place->reads.tells_names() ? HitClass::At::named_entry
+								       : HitClass::At::entry,
+		       functions_[event.function].cost};
+	const HitCost cost = costs_.of(hit).value_or(HitCost{});
+	add_cost(event.tid, cost.before_ns);
+	if (is_return) {
+		returns_[event.function].hits++;
+		leave(event, emit);
+	} else {
+		entries_[event.place][index_of(hit)]++;
 		enter(event, emit);
+	}
+	add_cost(event.tid, cost.after_ns);
+}
+
+// Of a thread in which nothing has been open yet, nobody will ask.
+void RuntimeSpans::add_cost(uint32_t tid, uint64_t cost_ns)
+{
+	if (const auto found = threads_.find(tid); cost_ns > 0 && found != threads_.end())
+		found->second.cost_ns += cost_ns;
+}
+
+std::array<uint64_t, kHitClasses> RuntimeSpans::hits_by_class(std::size_t first, std::size_t last) const
+{
+	std::array<uint64_t, kHitClasses> hits{};
+	for (std::size_t place = first; place < std::min(last, entries_.size()); place++)
+		for (std::size_t i = 0; i < kHitClasses; i++)
+			hits[i] += entries_[place][i];
+	for (const Return &one : returns_)
+		if (one.place && *one.place >= first && *one.place < last)
+			hits[index_of({HitClass::At::behind_call, one.cost})] += one.hits;
+	return hits;
 }
 
 void RuntimeSpans::enter(const np_runtime_event &event, const Emit &emit)
@@ -167,7 +202,7 @@ void RuntimeSpans::enter(const np_runtime_event &event, const Emit &emit)
 	const bool submits = place.place->async == RuntimePlace::Async::begin;
 	if (!submits && event.value != 0 && callers_.size() < kMostCallers && callers_.insert(caller).second)
 		fresh_callers_.push_back(caller);
-	const Open call{stack, event.value, id, event.place, event.identity};
+	const Open call{stack, event.value, id, event.place, event.identity, thread.cost_ns};
 	begin(call, event, emit);
 	if (!submits)
 		thread.open.push_back(call);
@@ -203,13 +238,14 @@ void RuntimeSpans::leave(const np_runtime_event &event, const Emit &emit)
 {
 	counts_.returns++;
 	const auto found = threads_.find(event.tid);
-	const uint64_t stack = event.stack + returns_[event.function];
+	const uint64_t stack = event.stack + returns_[event.function].pushed_bytes;
 	bool ended = false;
 	while (found != threads_.end() && !found->second.open.empty() && found->second.open.back().stack <= stack) {
 		const Open call = found->second.open.back();
 		found->second.open.pop_back();
 		if (call.stack == stack) { // of two places in one function both
-			close(call, event.pid, event.tid, event.time_ns, emit);
+			close(call, event, found->second.cost_ns, emit);
+			returns_[event.function].place = call.place;
 			ended = true;
 			continue;
 		}
@@ -218,14 +254,21 @@ void RuntimeSpans::leave(const np_runtime_event &event, const Emit &emit)
 	counts_.returns_without_entry += ended ? 0 : 1;
 }
 
-void RuntimeSpans::close(const Open &open, uint32_t pid, uint32_t tid, uint64_t time_ns, const Emit &emit)
+void RuntimeSpans::close(const Open &open, const np_runtime_event &event, uint64_t cost_ns, const Emit &emit)
 {
-	count_end(open, pid);
+	count_end(open, event.pid);
 	const RuntimePlace &place = *places_[open.place].place;
-	uint16_t type = place.means == PlaceMeans::inference ? NP_EVENT_INFERENCE_END : NP_EVENT_LAYER_END;
-	if (place.async == RuntimePlace::Async::end)
+	const bool inference = place.means == PlaceMeans::inference;
+	uint16_t type = inference ? NP_EVENT_INFERENCE_END : NP_EVENT_LAYER_END;
+	uint64_t value = 0;
+	if (place.async == RuntimePlace::Async::end) {
 		type = kRequestEnd;
-	emit(slot_of(type, time_ns, open.id, type == kRequestEnd ? open.identity : 0), pid, tid);
+		value = open.identity;
+	} else if (costs_.known()) {
+		type = inference ? kProbedInferenceEnd : kProbedEnd;
+		value = cost_ns - open.cost_ns;
+	}
+	emit(slot_of(type, event.time_ns, open.id, value), event.pid, event.tid);
 }
 
 // Work of a runtime that knows inferences, while none is under way: weights are packed, constants are folded.

@@ -6,14 +6,19 @@
 // first call; an end belongs to the call that had the same stack pointer. Calls that were deeper, or are followed by
 // another at their place, have ended unseen (the first of a caller, an exception, a lost event): they count, without a
 // duration. Names come from the runtime's memory, once for each identity and again when they change. Pure, no kernel.
+//
+// What the probes cost a thread is added up hit by hit, each in two parts, before and after the time of its event; the
+// end of a call then tells what they have cost between its begin and its end, in it and in what it called.
 #pragma once
 
 #include <neuroperf/shared_memory.h>
 
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
@@ -21,6 +26,7 @@
 #include <vector>
 
 #include "bpf/runtime_event.h"
+#include "collector/probe_cost.hpp"
 #include "collector/runtime_description.hpp"
 #include "collector/shared_rings.hpp"
 
@@ -37,6 +43,7 @@ struct NumberedFunction {
 	std::string name;                    // for people
 	uint32_t pushed_bytes = 0;           // at the entry probe
 	std::vector<std::string> captured{}; // what the stars of the place's pattern stood for
+	ProbeCost cost = ProbeCost::emulated;
 };
 
 // Where a call returns to: a probe goes there, or a little behind.
@@ -68,7 +75,9 @@ public:
 	uint32_t add_function(NumberedFunction function);
 	// A probe behind calls, where the stack pointer is so far below what it was right after them. Returns its
 	// number.
-	uint32_t add_return(uint32_t pushed_bytes);
+	uint32_t add_return(uint32_t pushed_bytes, ProbeCost cost = ProbeCost::emulated);
+	// From now on ends tell what probes have cost, as far as it is known.
+	void set_costs(const ProbeCosts &costs) { costs_ = costs; }
 	// Callers that were met for the first time since the last call.
 	std::vector<RuntimeCaller> take_callers();
 	const std::vector<NumberedPlace> &places() const { return places_; }
@@ -86,6 +95,9 @@ public:
 	std::vector<Definition> take_definitions();
 	const RuntimeSpansCounts &counts() const { return counts_; }
 	const std::vector<uint64_t> &hits_by_place() const { return hits_; }
+	// Of the places from `first` up to, without it, `last`. A return counts for the place whose calls it ended
+	// last.
+	std::array<uint64_t, kHitClasses> hits_by_class(std::size_t first, std::size_t last) const;
 
 private:
 	struct Open {
@@ -93,6 +105,7 @@ private:
 		uint32_t id;
 		uint16_t place;
 		uint64_t identity;
+		uint64_t cost_ns; // of the thread's probes when it began
 	};
 	struct Inferences { // of one runtime in one process
 		std::size_t open = 0;
@@ -100,7 +113,14 @@ private:
 	};
 	struct Thread {
 		uint32_t pid = 0;
+		uint64_t cost_ns = 0; // of probes so far
 		std::vector<Open> open;
+	};
+	struct Return {
+		uint32_t pushed_bytes;
+		ProbeCost cost;
+		uint64_t hits = 0;
+		std::optional<uint16_t> place{}; // whose calls it has ended
 	};
 	using Identity = std::tuple<uint32_t, uint16_t, uint64_t>; // process, place, identity
 	struct Names {
@@ -112,7 +132,8 @@ private:
 	void leave(const np_runtime_event &event, const Emit &emit);
 	void begin(const Open &open, const np_runtime_event &event, const Emit &emit);
 	void end_unseen(const Open &open, uint32_t pid, uint32_t tid, uint64_t time_ns, const Emit &emit);
-	void close(const Open &open, uint32_t pid, uint32_t tid, uint64_t time_ns, const Emit &emit);
+	void close(const Open &open, const np_runtime_event &event, uint64_t cost_ns, const Emit &emit);
+	void add_cost(uint32_t tid, uint64_t cost_ns);
 	bool is_start_up(uint32_t pid, const NumberedPlace &place) const;
 	void count_end(const Open &open, uint32_t pid);
 	Names *names_of(const np_runtime_event &event, const RuntimePlace &place);
@@ -122,7 +143,9 @@ private:
 	std::vector<NumberedPlace> places_;
 	std::vector<uint64_t> hits_;
 	std::vector<NumberedFunction> functions_;
-	std::vector<uint32_t> returns_; // pushed bytes at each probe
+	std::vector<Return> returns_;                            // by probe
+	std::vector<std::array<uint64_t, kHitClasses>> entries_; // hits by place
+	ProbeCosts costs_;
 	std::set<RuntimeCaller> callers_;
 	std::vector<RuntimeCaller> fresh_callers_;
 	std::unordered_map<uint32_t, Thread> threads_;

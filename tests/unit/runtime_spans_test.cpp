@@ -108,6 +108,8 @@ protected:
 					   : slot.type == kUnseenEnd               ? "?"
 					   : slot.type == kRequestBegin            ? "<"
 					   : slot.type == kRequestEnd              ? ">"
+					   : slot.type == kProbedEnd               ? "-"
+					   : slot.type == kProbedInferenceEnd      ? "]"
 										   : "*";
 			texts.push_back(what + names_[slot.id]);
 		}
@@ -136,6 +138,76 @@ TEST_F(Spans, NodesNestInInferences)
 	leave(0, 1000);
 	EXPECT_THAT(events(), ElementsAre("[run", "+if", "+conv1", "-conv1", "-if", "]run"));
 	EXPECT_EQ(spans_.counts().returns_without_entry + spans_.counts().entries_without_return, 0u);
+}
+
+// Costs of 1000 + 200 an entry, 300 + 40 a return.
+ProbeCosts some_costs()
+{
+	ProbeCosts costs;
+	costs.hits[index_of({HitClass::At::entry, ProbeCost::emulated})] = HitCost{1000, 200};
+	costs.hits[index_of({HitClass::At::named_entry, ProbeCost::emulated})] = HitCost{1500, 200};
+	costs.hits[index_of({HitClass::At::behind_call, ProbeCost::emulated})] = HitCost{300, 40};
+	return costs;
+}
+
+TEST_F(Spans, EndsTellWhatProbesCostInside)
+{
+	spans_.set_costs(some_costs());
+	enter(0, 1000);
+	enter(2, 900);
+	leave(2, 900);
+	enter(2, 900);
+	leave(2, 900);
+	leave(0, 1000);
+	ASSERT_THAT(events(), ElementsAre("[run", "+conv2d", "-conv2d", "+conv2d", "-conv2d", "]run"));
+	EXPECT_EQ(emitted_[2].type, kProbedEnd);
+	EXPECT_EQ(emitted_[2].value, 500u) << "behind the time of the entry, and in front of that of the return";
+	EXPECT_EQ(emitted_[4].value, 500u);
+	EXPECT_EQ(emitted_[5].type, kProbedInferenceEnd);
+	EXPECT_EQ(emitted_[5].value, 500u + 2 * (1200 + 340));
+	const auto hits = spans_.hits_by_class(0, 3);
+	EXPECT_EQ(hits[index_of({HitClass::At::entry, ProbeCost::emulated})], 3u);
+	EXPECT_EQ(hits[index_of({HitClass::At::behind_call, ProbeCost::emulated})], 3u);
+}
+
+TEST_F(Spans, HitsThatMakeNoCallsCostTheCallsAroundThem)
+{
+	spans_.set_costs(some_costs());
+	enter(2, 900);
+	enter(3, 800);    // spikes
+	leave(2, 700);    // of a call that is not probed
+	enter(1, 800, 1); // its end is not seen
+	leave(2, 900);
+	ASSERT_EQ(emitted_.back().type, kProbedEnd);
+	EXPECT_EQ(emitted_.back().value, 200u + 1200 + 340 + 1700 + 300);
+}
+
+TEST_F(Spans, CostsBelongToTheirThread)
+{
+	spans_.set_costs(some_costs());
+	enter(2, 900);
+	np_runtime_event other = event(NP_RUNTIME_HIT, 2, 900 - kReturnAddress);
+	other.tid = 9;
+	spans_.take(other, emit_);
+	np_runtime_event back = event(NP_RUNTIME_RETURN, 0, 900);
+	back.tid = 9;
+	spans_.take(back, emit_);
+	EXPECT_EQ(emitted_.back().value, 500u);
+	leave(2, 900);
+	EXPECT_EQ(emitted_.back().value, 500u);
+}
+
+TEST_F(Spans, WhereCostsAreNotKnownEndsAreAsEver)
+{
+	enter(2, 900);
+	leave(2, 900);
+	EXPECT_EQ(emitted_.back().type, NP_EVENT_LAYER_END);
+	ProbeCosts costs = some_costs();
+	costs.hits[index_of({HitClass::At::entry, ProbeCost::emulated})].reset();
+	spans_.set_costs(costs);
+	enter(2, 900);
+	leave(2, 900);
+	EXPECT_EQ(emitted_.back().value, 300u) << "of the return, which is known";
 }
 
 TEST_F(Spans, RequestsEndWhereTheyWereWaitedFor)

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// A runtime whose operators call each other: nest_outer works a little and calls nest_inner, which does next to
+// nothing, many times. What probes in nest_inner cost is far more than what it does.
+#include <stdint.h>
+
+enum { kInnerCalls = 20, kOuterWork = 4000 };
+
+volatile uint64_t nest_result;
+
+static uint64_t same(uint64_t value)
+{
+	return value;
+}
+
+uint64_t (*volatile nest_same)(uint64_t) = same;
+
+// Keeps `value` over a call, so that it begins by a push: what the kernel emulates under a probe.
+__attribute__((noinline)) void nest_inner(uint64_t value)
+{
+	nest_result = nest_same(value) + value;
+}
+
+void (*volatile nest_called)(uint64_t) = nest_inner;
+
+__attribute__((noinline)) void nest_outer(uint64_t value)
+{
+	for (int call = 0; call < kInnerCalls; call++) {
+		for (int i = 0; i < kOuterWork / kInnerCalls; i++)
+			value = value * 6364136223846793005u + 1; // each needs the one before
+		nest_called(value);
+	}
+}
