@@ -397,7 +397,7 @@ void RuntimeProbes::Impl::keep_within_budget()
 	if (on && !probes.is_on() && kind == UprobeKind::perf)
 		return; // putting them back, one by one, takes seconds
 	if (!on && (probes.is_on() || !had_hits))
-		spans.end_sampled(now, emit()); // nobody sees their ends
+		spans.end_sampled(emit()); // nobody sees their ends
 	probes.switch_to(on);
 	probes.work();
 	counts.sampled_on_ns = budget.on_ns();

@@ -172,6 +172,7 @@ void RuntimeSpans::enter(const np_runtime_event &event, const Emit &emit)
 		threads_.clear(); // long gone, most of them
 	Thread &thread = threads_[event.tid];
 	thread.pid = event.pid;
+	thread.last_ns = event.time_ns;
 	const bool start_up = is_start_up(event.pid, place);
 	counts_.start_up += start_up ? 1 : 0;
 	const uint32_t id = id_of(event, place, start_up);
@@ -238,6 +239,8 @@ void RuntimeSpans::leave(const np_runtime_event &event, const Emit &emit)
 {
 	counts_.returns++;
 	const auto found = threads_.find(event.tid);
+	if (found != threads_.end())
+		found->second.last_ns = event.time_ns;
 	const uint64_t stack = event.stack + returns_[event.function].pushed_bytes;
 	bool ended = false;
 	while (found != threads_.end() && !found->second.open.empty() && found->second.open.back().stack <= stack) {
@@ -368,15 +371,13 @@ uint32_t RuntimeSpans::number(Definition definition, uint64_t identity)
 	return fresh_.back().id;
 }
 
-void RuntimeSpans::end_sampled(uint64_t time_ns, const Emit &emit)
+// As of the thread's last event: those that are still in the ring are newer. What an inference lies in goes on.
+void RuntimeSpans::end_sampled(const Emit &emit)
 {
-	for (auto &[tid, thread] : threads_) {
-		const auto sampled = [&](const Open &call) { return places_[call.place].place->may_be_sampled(); };
-		for (auto call = thread.open.rbegin(); call != thread.open.rend(); ++call)
-			if (sampled(*call))
-				end_unseen(*call, thread.pid, tid, time_ns, emit);
-		std::erase_if(thread.open, sampled);
-	}
+	for (auto &[tid, thread] : threads_)
+		for (; !thread.open.empty() && places_[thread.open.back().place].place->may_be_sampled();
+		     thread.open.pop_back())
+			end_unseen(thread.open.back(), thread.pid, tid, thread.last_ns, emit);
 }
 
 void RuntimeSpans::finish(uint64_t time_ns, const std::function<bool(uint32_t pid)> &has_ended, const Emit &emit)

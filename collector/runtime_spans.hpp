@@ -88,7 +88,7 @@ public:
 	void take_names(const np_runtime_names &names);
 
 	// Probes of places that may be sampled are taken off: ends of open calls will not be seen.
-	void end_sampled(uint64_t time_ns, const Emit &emit);
+	void end_sampled(const Emit &emit);
 	// At the end: open calls of processes that have ended too were not seen to end.
 	void finish(uint64_t time_ns, const std::function<bool(uint32_t pid)> &has_ended, const Emit &emit);
 
@@ -115,6 +115,7 @@ private:
 		uint32_t pid = 0;
 		uint64_t cost_ns = 0; // of probes so far
 		std::vector<Open> open;
+		uint64_t last_ns = 0; // time of its last event so far
 	};
 	struct Return {
 		uint32_t pushed_bytes;

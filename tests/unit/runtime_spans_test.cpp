@@ -228,6 +228,22 @@ TEST_F(Spans, RequestsEndWhereTheyWereWaitedFor)
 	EXPECT_EQ(spans_.counts().entries_without_return, 1u);
 }
 
+TEST_F(Spans, WhenProbesAreTakenOffWhatIsOpenEndsAsOfTheLastEvent)
+{
+	name(0x10, "conv1");
+	enter(2, 1100);
+	enter(0, 1000);
+	enter(1, 900, 0x10);
+	const uint64_t last = now_;
+	now_ += 1000;
+	spans_.end_sampled(emit_);
+	ASSERT_EQ(emitted_.size(), 4u) << "what the inference lies in goes on";
+	EXPECT_EQ(emitted_.back().stamp, last);
+	leave(0, 1000);
+	leave(2, 1100);
+	EXPECT_THAT(events(), ElementsAre("+conv2d", "[run", "+conv1", "?conv1", "]run", "-conv2d"));
+}
+
 TEST_F(Spans, WithoutItsBeginNobodyKnowsWhatIsStartUp)
 {
 	name(0x10, "conv1");
