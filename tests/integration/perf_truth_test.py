@@ -183,7 +183,7 @@ class CallChains(PerfTruth):
     def test_stack_copies(self):
         modes = "recursion", "sort", "virtual", "library", "exception", "alloca", "signal", "faults", "threads"
         view, comparison = self.check(*CPU, "-F", "1000", "--call-graph", "dwarf,8192",
-                                      command=(program("shapes_no_frames"), "400", *modes), is_unwound=True)
+                                      command=(program("shapes_no_frames"), "800", *modes), is_unwound=True)
         self.assertGreater(comparison.frames, 5 * comparison.samples)
         self.assert_seen(view, ALL_SHAPES | {"thrower"})  # which the runtime library, without frame pointers, unwinds
 
