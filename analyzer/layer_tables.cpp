@@ -7,6 +7,8 @@
 #include <map>
 #include <tuple>
 
+#include "analyzer/columns.hpp"
+
 namespace neuroperf::analyzer {
 namespace {
 
@@ -52,11 +54,6 @@ void add_counts(OperationCounts *sum, const OperationCounts &counts)
 	add_to(&sum->neuron_updates, counts.neuron_updates);
 	add_to(&sum->macs, counts.macs);
 	add_to(&sum->spikes, counts.spikes);
-}
-
-template <typename T> Cell cell(const std::optional<T> &value)
-{
-	return value ? Cell(*value) : Cell();
 }
 
 std::vector<Metric> call_columns()

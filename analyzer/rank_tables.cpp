@@ -5,23 +5,10 @@
 #include <cmath>
 #include <numeric>
 
+#include "analyzer/columns.hpp"
+
 namespace neuroperf::analyzer {
 namespace {
-
-template <typename T> Cell cell(const std::optional<T> &value)
-{
-	return value ? Cell(*value) : Cell();
-}
-
-Metric name_column(const char *key, const char *title)
-{
-	return {key, title, "", Better::neither, Provenance::told, false, false};
-}
-
-Metric time_column(const char *key, const char *title, Provenance provenance, bool additive)
-{
-	return {key, title, "ns", Better::lower, provenance, additive, false};
-}
 
 double begin_ns(const RankFigures &rank)
 {
@@ -59,8 +46,8 @@ Table make_ranks(const std::vector<RankFigures> &ranks)
 	using enum Provenance;
 	Table table{"ranks",
 		    "Ranks",
-		    {name_column("rank", "rank"),
-		     name_column("host", "host"),
+		    {text_column("rank", "rank"),
+		     text_column("host", "host"),
 		     {"wall_ns", "wall", "ns", Better::lower, measured, false, false},
 		     time_column("cpu_ns", "CPU", measured, true),
 		     {"inferences", "inferences", "count", Better::lower, measured, true, true},
@@ -70,11 +57,11 @@ Table make_ranks(const std::vector<RankFigures> &ranks)
 		     {"exchange_share", "exchange of wall", "share", Better::lower, derived, false, false},
 		     {"spikes", "spikes", "count", Better::lower, measured, true, true},
 		     {"lost", "lost", "count", Better::lower, measured, true, false},
-		     name_column("quality", "quality"),
+		     text_column("quality", "quality"),
 		     time_column("begin_ns", "began after", derived, false),
 		     time_column("clock_offset_ns", "clock ahead", derived, false),
 		     time_column("clock_error_ns", "clock error", derived, false),
-		     name_column("recording", "recording")},
+		     text_column("recording", "recording")},
 		    {}};
 	const double earliest_ns = earliest_begin_ns(ranks);
 	for (const RankFigures &rank : ranks) {
@@ -116,15 +103,15 @@ Table RankLayers::table(const std::vector<uint64_t> &numbers) const
 	using enum Provenance;
 	Table table{"rank_layers",
 		    "Layers over the ranks (self time)",
-		    {name_column("name", "name"),
-		     name_column("kind", "kind"),
+		    {text_column("name", "name"),
+		     text_column("kind", "kind"),
 		     {"ranks", "ranks", "count", Better::neither, measured, false, true},
 		     {"calls", "calls", "count", Better::lower, measured, true, true},
 		     time_column("self_mean_ns", "mean", derived, true),
 		     time_column("self_min_ns", "min", measured, false),
-		     name_column("min_rank", "fastest"),
+		     text_column("min_rank", "fastest"),
 		     time_column("self_max_ns", "max", measured, false),
-		     name_column("slowest_rank", "slowest"),
+		     text_column("slowest_rank", "slowest"),
 		     {"imbalance", "imbalance", "share", Better::lower, derived, false, false}},
 		    {}};
 	for (const Layer &layer : layers_) {

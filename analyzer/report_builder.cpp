@@ -8,6 +8,7 @@
 #include <ctime>
 #include <regex>
 
+#include "analyzer/columns.hpp"
 #include "analyzer/quality.hpp"
 #include "analyzer/stack_tables.hpp"
 #include "recording/private_section.hpp"
@@ -16,11 +17,6 @@ namespace neuroperf::analyzer {
 namespace {
 
 using nlohmann::ordered_json;
-
-Metric text_metric(const char *key, const char *title)
-{
-	return {key, title, "", Better::neither, Provenance::measured, false, false};
-}
 
 Metric count_metric(const char *key, const char *title, const char *unit, Better better, Provenance provenance,
 		    bool deterministic)
@@ -88,20 +84,22 @@ Summary make_meta(const recording::PerfDataReader &reader, const ordered_json &s
 	if (!section.is_object() && analysis.counted_event >= 0)
 		sampling = reader.events()[static_cast<std::size_t>(analysis.counted_event)].name;
 	Summary meta;
-	meta.push_back({text_metric("program", "program"), text_or_absent(recorded_command(reader, section))});
-	meta.push_back({text_metric("recording", "recording"), reader.path()});
+	meta.push_back({text_column("program", "program", Provenance::measured),
+			text_or_absent(recorded_command(reader, section))});
+	meta.push_back({text_column("recording", "recording", Provenance::measured), reader.path()});
 	const std::string version = reader.text_feature(recording::kFeatureVersion); // perf writes its number alone
 	const bool is_number = !version.empty() && version[0] >= '0' && version[0] <= '9';
-	meta.push_back(
-		{text_metric("recorded_by", "recorded by"), text_or_absent((is_number ? "perf " : "") + version)});
-	meta.push_back({text_metric("recorded_at", "recorded at"),
+	meta.push_back({text_column("recorded_by", "recorded by", Provenance::measured),
+			text_or_absent((is_number ? "perf " : "") + version)});
+	meta.push_back({text_column("recorded_at", "recorded at", Provenance::measured),
 			text_or_absent(time_text(value_of<uint64_t>(section, "started_realtime_ns", 0)))});
-	meta.push_back({text_metric("host", "host"), text_or_absent(reader.text_feature(recording::kFeatureHostname))});
-	meta.push_back(
-		{text_metric("kernel", "kernel"), text_or_absent(reader.text_feature(recording::kFeatureOsRelease))});
-	meta.push_back(
-		{text_metric("cpu", "CPU"), text_or_absent(reader.text_feature(recording::kFeatureCpuDescription))});
-	meta.push_back({text_metric("sampling", "sampling"), text_or_absent(sampling)});
+	meta.push_back({text_column("host", "host", Provenance::measured),
+			text_or_absent(reader.text_feature(recording::kFeatureHostname))});
+	meta.push_back({text_column("kernel", "kernel", Provenance::measured),
+			text_or_absent(reader.text_feature(recording::kFeatureOsRelease))});
+	meta.push_back({text_column("cpu", "CPU", Provenance::measured),
+			text_or_absent(reader.text_feature(recording::kFeatureCpuDescription))});
+	meta.push_back({text_column("sampling", "sampling", Provenance::measured), text_or_absent(sampling)});
 	const uint64_t frequency = value_of<uint64_t>(section, "frequency_hz", 0);
 	meta.push_back({count_metric("frequency_hz", "frequency", "1/s", Better::neither, Provenance::told, false),
 			frequency ? Cell(frequency) : Cell()});
@@ -109,15 +107,16 @@ Summary make_meta(const recording::PerfDataReader &reader, const ordered_json &s
 			analysis.stream.last_ns - analysis.stream.first_ns});
 	if (options.energy && has_layers) {
 		const EnergyModel &model = *options.energy;
-		meta.push_back({text_metric("energy_model", "energy model"), model.name});
-		meta.push_back({text_metric("energy_scope", "energy scope"),
+		meta.push_back({text_column("energy_model", "energy model", Provenance::measured), model.name});
+		meta.push_back({text_column("energy_scope", "energy scope", Provenance::measured),
 				fmt::format("{} ({}): {}", model.scope, model.title, model.method)});
-		meta.push_back({text_metric("energy_source", "energy source"), model.source});
+		meta.push_back({text_column("energy_source", "energy source", Provenance::measured), model.source});
 	}
 	meta.push_back(
 		{count_metric("option_skip_first", "skipped first", "count", Better::neither, Provenance::told, false),
 		 options.skip_first});
-	meta.push_back({text_metric("option_group", "grouped by"), text_or_absent(options.group)});
+	meta.push_back(
+		{text_column("option_group", "grouped by", Provenance::measured), text_or_absent(options.group)});
 	const FilterOptions &filter = options.filter;
 	const struct {
 		const char *key, *title;
@@ -129,13 +128,8 @@ Summary make_meta(const recording::PerfDataReader &reader, const ordered_json &s
 			{"option_event", "event", filter.event}};
 	for (const auto &[key, title, value] : kFilters)
 		if (!value.empty())
-			meta.push_back({text_metric(key, title), value});
+			meta.push_back({text_column(key, title, Provenance::measured), value});
 	return meta;
-}
-
-template <typename T> Cell cell(const std::optional<T> &value)
-{
-	return value ? Cell(*value) : Cell();
 }
 
 // Every event of the recording that is not our own.
@@ -144,7 +138,8 @@ Table make_events(const recording::PerfDataReader &reader, const Analysis &analy
 	using enum Provenance;
 	Table table{"events",
 		    "Events",
-		    {text_metric("event", "event"), text_metric("use", "use"),
+		    {text_column("event", "event", Provenance::measured),
+		     text_column("use", "use", Provenance::measured),
 		     count_metric("samples", "samples", "count", Better::neither, measured, false)},
 		    {}};
 	const OwnEvents own(reader);
@@ -198,8 +193,8 @@ Table make_threads(const Analysis &analysis, const SampleFilter &filter)
 	using enum Provenance;
 	Table table{"threads",
 		    "Threads",
-		    {text_metric("name", "name"),
-		     text_metric("process", "process"),
+		    {text_column("name", "name", Provenance::measured),
+		     text_column("process", "process", Provenance::measured),
 		     {"pid", "pid", "", Better::neither, measured, false, false},
 		     {"tid", "tid", "", Better::neither, measured, false, false},
 		     count_metric("samples", "samples", "count", Better::neither, measured, false)},

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <set>
 
+#include "analyzer/columns.hpp"
+
 namespace neuroperf::analyzer {
 namespace {
 
@@ -15,16 +17,6 @@ void add_to(std::optional<uint64_t> *sum, const std::optional<uint64_t> &value)
 {
 	if (value)
 		*sum = sum->value_or(0) + *value;
-}
-
-Metric text(const char *key, const char *title)
-{
-	return {key, title, "", Better::neither, Provenance::told, false, false};
-}
-
-Metric count(const char *key, const char *title)
-{
-	return {key, title, "count", Better::neither, Provenance::measured, false, false};
 }
 
 // "emulated entry" -> "emulated_entry_ns"
@@ -110,16 +102,16 @@ Table make_runtimes(const Runtimes &runtimes, const RecordedTime &recorded)
 	using enum Provenance;
 	Table table{"runtimes",
 		    "Runtimes",
-		    {text("name", "name"),
-		     text("title", "title"),
-		     text("file", "file"),
-		     count("places_found", "found"),
-		     count("places", "of places"),
-		     count("functions_attached", "probed"),
-		     count("functions", "of functions"),
-		     count("functions_stepped", "stepped"),
-		     count("hits", "hits"),
-		     {"cost_ns", "probe cost", "ns", Better::lower, derived, true, false},
+		    {text_column("name", "name"),
+		     text_column("title", "title"),
+		     text_column("file", "file"),
+		     count_column("places_found", "found"),
+		     count_column("places", "of places"),
+		     count_column("functions_attached", "probed"),
+		     count_column("functions", "of functions"),
+		     count_column("functions_stepped", "stepped"),
+		     count_column("hits", "hits"),
+		     time_column("cost_ns", "probe cost", derived, true),
 		     {recorded.is_cpu ? "share_of_cpu" : "share_of_wall",
 		      recorded.is_cpu ? "of CPU time" : "of wall time", "share", Better::lower, derived, true, false}},
 		    {}};
