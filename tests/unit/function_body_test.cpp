@@ -11,42 +11,24 @@
 #include <string>
 #include <string_view>
 
+#include "tests/support/machine_code.hpp"
+
 namespace neuroperf::collector {
 namespace {
 
+using test::Bytes;
+using test::bytes_of;
+using test::words_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using Bytes = std::vector<uint8_t>;
 using Offsets = std::vector<uint64_t>;
 
-// "f3 0f 1e fa | 55": the bars are for the reader.
-Bytes x86(std::string_view text)
-{
-	Bytes bytes;
-	for (std::size_t i = 0; i + 1 < text.size(); i++)
-		if (std::isxdigit(static_cast<unsigned char>(text[i]))) {
-			bytes.push_back(static_cast<uint8_t>(std::stoul(std::string(text.substr(i, 2)), nullptr, 16)));
-			i++;
-		}
-	return bytes;
-}
-
-// Words as objdump shows them.
-Bytes arm(const std::vector<uint32_t> &words)
-{
-	Bytes bytes;
-	for (const uint32_t word : words)
-		for (unsigned shift = 0; shift < 32; shift += 8)
-			bytes.push_back(static_cast<uint8_t>(word >> shift));
-	return bytes;
-}
-
 // endbr64; test rdi, rdi; je +0x11; call *rax; call +0; ret; mov eax, 1; ret
-const Bytes kX86 = x86("f3 0f 1e fa | 48 85 ff | 74 08 | ff d0 | e8 f0 ff ff ff | c3 | b8 01 00 00 00 | c3");
+const Bytes kX86 = bytes_of("f3 0f 1e fa | 48 85 ff | 74 08 | ff d0 | e8 f0 ff ff ff | c3 | b8 01 00 00 00 | c3");
 // stp x29, x30, [sp, #-16]!; cbz x0, +0x10; bl +0; blr x1; ldp x29, x30, [sp], #16; ret; tbnz w0, #1, +0x10; ret
 const Bytes kArm =
-	arm({0xa9bf7bfd, 0xb4000060, 0x97fffffe, 0xd63f0020, 0xa8c17bfd, 0xd65f03c0, 0x370fffc0, 0xd65f03c0});
+	words_of({0xa9bf7bfd, 0xb4000060, 0x97fffffe, 0xd63f0020, 0xa8c17bfd, 0xd65f03c0, 0x370fffc0, 0xd65f03c0});
 
 Bytes followed_by(Bytes code, const Bytes &more)
 {
@@ -72,53 +54,54 @@ TEST(FunctionBody, EveryReturnIsAnExit)
 
 TEST(FunctionBody, ReturnsOfOtherForms)
 {
-	EXPECT_EQ(*exits_of(EM_X86_64, x86("90 | f3 c3 | c2 08 00 | f2 c3")), (Offsets{1, 3, 6}));
-	EXPECT_EQ(*exits_of(EM_AARCH64, arm({0xd503201f, 0xd65f0020})), (Offsets{4})) << "ret x1";
+	EXPECT_EQ(*exits_of(EM_X86_64, bytes_of("90 | f3 c3 | c2 08 00 | f2 c3")), (Offsets{1, 3, 6}));
+	EXPECT_EQ(*exits_of(EM_AARCH64, words_of({0xd503201f, 0xd65f0020})), (Offsets{4})) << "ret x1";
 }
 
 TEST(FunctionBody, AReturnInsideAnotherInstructionIsNone)
 {
-	EXPECT_EQ(*exits_of(EM_X86_64, x86("b8 c3 c3 c3 c3 | c3")), (Offsets{5}));
+	EXPECT_EQ(*exits_of(EM_X86_64, bytes_of("b8 c3 c3 c3 c3 | c3")), (Offsets{5}));
 }
 
 TEST(FunctionBody, TailJumpsHideTheEnd)
 {
 	for (const char *jump : {"e9 00 01 00 00", "eb a5", "75 a3", "ff e0", "3e ff e0", "ff 25 00 00 00 00"})
-		EXPECT_THAT(why_no_exits(EM_X86_64, followed_by(kX86, x86(jump))), HasSubstr("left by a jump, at +23"))
+		EXPECT_THAT(why_no_exits(EM_X86_64, followed_by(kX86, bytes_of(jump))),
+			    HasSubstr("left by a jump, at +23"))
 			<< jump;
 	// b -0x58; br x2; tbz w0, #3, -0x40; b.eq -0x24
 	for (const uint32_t jump : {0x17ffffeau, 0xd61f0040u, 0x361ffe00u, 0x54fffee0u})
-		EXPECT_THAT(why_no_exits(EM_AARCH64, followed_by(kArm, arm({jump}))),
+		EXPECT_THAT(why_no_exits(EM_AARCH64, followed_by(kArm, words_of({jump}))),
 			    HasSubstr("left by a jump, at +32"))
 			<< std::hex << jump;
 }
 
 TEST(FunctionBody, AJumpToTheEndOrTheBeginningIsNoExitOrOne)
 {
-	EXPECT_TRUE(exits_of(EM_X86_64, x86("eb 00 | c3")).ok()) << "the next instruction";
-	EXPECT_TRUE(exits_of(EM_X86_64, x86("c3 | eb fd")).ok()) << "its own first byte";
-	EXPECT_FALSE(exits_of(EM_X86_64, x86("c3 | eb fc")).ok()) << "the byte before";
-	EXPECT_FALSE(exits_of(EM_X86_64, x86("c3 | eb 00")).ok()) << "the byte behind";
-	EXPECT_TRUE(exits_of(EM_AARCH64, arm({0xd65f03c0, 0x17ffffff})).ok()) << "b +0";
-	EXPECT_FALSE(exits_of(EM_AARCH64, arm({0xd65f03c0, 0x14000001})).ok()) << "b +8, the end";
+	EXPECT_TRUE(exits_of(EM_X86_64, bytes_of("eb 00 | c3")).ok()) << "the next instruction";
+	EXPECT_TRUE(exits_of(EM_X86_64, bytes_of("c3 | eb fd")).ok()) << "its own first byte";
+	EXPECT_FALSE(exits_of(EM_X86_64, bytes_of("c3 | eb fc")).ok()) << "the byte before";
+	EXPECT_FALSE(exits_of(EM_X86_64, bytes_of("c3 | eb 00")).ok()) << "the byte behind";
+	EXPECT_TRUE(exits_of(EM_AARCH64, words_of({0xd65f03c0, 0x17ffffff})).ok()) << "b +0";
+	EXPECT_FALSE(exits_of(EM_AARCH64, words_of({0xd65f03c0, 0x14000001})).ok()) << "b +8, the end";
 }
 
 TEST(FunctionBody, AFunctionThatNeverReturns)
 {
-	EXPECT_THAT(why_no_exits(EM_X86_64, x86("50 | e8 00 00 00 00 | 0f 0b")), HasSubstr("it does not return"));
+	EXPECT_THAT(why_no_exits(EM_X86_64, bytes_of("50 | e8 00 00 00 00 | 0f 0b")), HasSubstr("it does not return"));
 	EXPECT_THAT(why_no_exits(EM_X86_64, {}), HasSubstr("it does not return"));
-	EXPECT_THAT(why_no_exits(EM_AARCH64, arm({0x97fffffe})), HasSubstr("it does not return"));
+	EXPECT_THAT(why_no_exits(EM_AARCH64, words_of({0x97fffffe})), HasSubstr("it does not return"));
 	EXPECT_THAT(why_no_exits(EM_AARCH64, {}), HasSubstr("it does not return"));
 }
 
 TEST(FunctionBody, WhatCannotBeDecodedIsNotGuessed)
 {
-	EXPECT_THAT(why_no_exits(EM_X86_64, x86("c3 | 06 | c3")), HasSubstr("cannot be decoded")); // push es
-	EXPECT_THAT(why_no_exits(EM_X86_64, x86("c3 | e8 00 00")), HasSubstr("cannot be decoded")) << "cut";
-	EXPECT_THAT(why_no_exits(EM_AARCH64, arm({0xd65f03c0, 0x00000000})), HasSubstr("cannot be decoded"));
-	EXPECT_THAT(why_no_exits(EM_AARCH64, x86("c0 03 5f d6 | c0 03")), HasSubstr("cannot be decoded")) << "cut";
-	EXPECT_FALSE(behind_calls_of(EM_X86_64, x86("e8 00 00 00 00 | 06")).ok());
-	EXPECT_FALSE(behind_calls_of(EM_AARCH64, arm({0x97fffffe, 0x00000000})).ok());
+	EXPECT_THAT(why_no_exits(EM_X86_64, bytes_of("c3 | 06 | c3")), HasSubstr("cannot be decoded")); // push es
+	EXPECT_THAT(why_no_exits(EM_X86_64, bytes_of("c3 | e8 00 00")), HasSubstr("cannot be decoded")) << "cut";
+	EXPECT_THAT(why_no_exits(EM_AARCH64, words_of({0xd65f03c0, 0x00000000})), HasSubstr("cannot be decoded"));
+	EXPECT_THAT(why_no_exits(EM_AARCH64, bytes_of("c0 03 5f d6 | c0 03")), HasSubstr("cannot be decoded")) << "cut";
+	EXPECT_FALSE(behind_calls_of(EM_X86_64, bytes_of("e8 00 00 00 00 | 06")).ok());
+	EXPECT_FALSE(behind_calls_of(EM_AARCH64, words_of({0x97fffffe, 0x00000000})).ok());
 }
 
 TEST(FunctionBody, OtherMachinesAreUnsupported)
@@ -126,7 +109,7 @@ TEST(FunctionBody, OtherMachinesAreUnsupported)
 	for (const uint16_t machine : {EM_386, EM_RISCV, EM_NONE}) {
 		EXPECT_EQ(exits_of(machine, kX86).error().code, ErrorCode::unsupported);
 		EXPECT_EQ(behind_calls_of(machine, kX86).error().code, ErrorCode::unsupported);
-		EXPECT_THAT(addresses_taken(machine, x86("48 8d 05 00 01 00 00"), 0x1000), IsEmpty());
+		EXPECT_THAT(addresses_taken(machine, bytes_of("48 8d 05 00 01 00 00"), 0x1000), IsEmpty());
 	}
 }
 
@@ -138,21 +121,23 @@ TEST(FunctionBody, CallsGoOnBehindThem)
 	const auto arm_calls = behind_calls_of(EM_AARCH64, kArm);
 	ASSERT_TRUE(arm_calls.ok());
 	EXPECT_THAT(*arm_calls, ElementsAre(0xc, 0x10));
-	EXPECT_THAT(*behind_calls_of(EM_X86_64, x86("50 | e8 00 00 00 00")), IsEmpty()) << "never comes back";
+	EXPECT_THAT(*behind_calls_of(EM_X86_64, bytes_of("50 | e8 00 00 00 00")), IsEmpty()) << "never comes back";
 	EXPECT_THAT(*behind_calls_of(EM_X86_64, {}), IsEmpty());
-	EXPECT_THAT(*behind_calls_of(EM_X86_64, x86("ff 15 00 10 00 00 | ff 50 18 | eb 00 | c3")), ElementsAre(6, 9));
+	EXPECT_THAT(*behind_calls_of(EM_X86_64, bytes_of("ff 15 00 10 00 00 | ff 50 18 | eb 00 | c3")),
+		    ElementsAre(6, 9));
 }
 
 TEST(FunctionBody, AddressesTakenRelativeToTheCode)
 {
 	// lea rax, [rip + 0x100]; lea rdi, [rip - 0x10]; lea rcx, [rax + 8]; mov rdx, [rip + 0x20]; ret
-	const Bytes leas = x86("48 8d 05 00 01 00 00 | 48 8d 3d f0 ff ff ff | 48 8d 48 08 | 48 8b 15 20 00 00 00 | c3");
+	const Bytes leas =
+		bytes_of("48 8d 05 00 01 00 00 | 48 8d 3d f0 ff ff ff | 48 8d 48 08 | 48 8b 15 20 00 00 00 | c3");
 	EXPECT_THAT(addresses_taken(EM_X86_64, leas, 0x401000), ElementsAre(0x401107, 0x400ffe));
 	// adrp x0, +0x5000; adr x3, +0x40; add x0, x0, #0x120; add x5, x6, #8; ret
-	const Bytes pages = arm({0xb0000020, 0x10000203, 0x91048000, 0x910020c5, 0xd65f03c0});
+	const Bytes pages = words_of({0xb0000020, 0x10000203, 0x91048000, 0x910020c5, 0xd65f03c0});
 	EXPECT_THAT(addresses_taken(EM_AARCH64, pages, 0x401ffc), ElementsAre(0x402040, 0x406120));
 	EXPECT_THAT(addresses_taken(EM_X86_64, {}, 0x1000), IsEmpty());
-	EXPECT_THAT(addresses_taken(EM_X86_64, x86("48 8d 05 00 01 00 00 | 06 | 48 8d 05 00 01 00 00"), 0x1000),
+	EXPECT_THAT(addresses_taken(EM_X86_64, bytes_of("48 8d 05 00 01 00 00 | 06 | 48 8d 05 00 01 00 00"), 0x1000),
 		    ElementsAre(0x1107))
 		<< "as far as it can be decoded";
 }
