@@ -2,13 +2,23 @@
 #include "collector/probe_budget.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace neuroperf::collector {
 
-bool ProbeBudget::update(uint64_t now_ns, uint64_t sampled_cost_ns, uint64_t kept_cost_ns, unsigned threads)
+void ProbeBudget::add_hit(uint64_t cost_ns, bool may_be_sampled, uint32_t thread)
 {
+	(may_be_sampled ? sampled_cost_ns_ : kept_cost_ns_) += cost_ns;
+	if (threads_.size() < kMostThreads)
+		threads_.insert(thread);
+}
+
+bool ProbeBudget::settle(uint64_t now_ns)
+{
+	const uint64_t cost_ns = std::exchange(sampled_cost_ns_, 0) + std::exchange(kept_cost_ns_, 0);
+	const std::size_t threads = std::exchange(threads_, {}).size();
 	if (!begun_) {
-		begun_ = sampled_cost_ns + kept_cost_ns > 0;
+		begun_ = cost_ns > 0;
 		last_ns_ = now_ns;
 	}
 	const uint64_t elapsed_ns = now_ns > last_ns_ ? now_ns - last_ns_ : 0;
@@ -20,14 +30,14 @@ bool ProbeBudget::update(uint64_t now_ns, uint64_t sampled_cost_ns, uint64_t kep
 	if (share_ >= 1)
 		return on_;
 	if (threads > 0) // while they are off, as many as before are taken to be at work
-		threads_ = threads;
-	tokens_ns_ += static_cast<double>(elapsed_ns) * share_ * threads_;
-	tokens_ns_ -= static_cast<double>(sampled_cost_ns) + static_cast<double>(kept_cost_ns);
+		at_work_ = threads;
+	tokens_ns_ += static_cast<double>(elapsed_ns) * share_ * static_cast<double>(at_work_);
+	tokens_ns_ -= static_cast<double>(cost_ns);
 	tokens_ns_ = std::min(tokens_ns_, static_cast<double>(kCreditNs));
 	if (on_ && tokens_ns_ < 0) {
 		on_ = false;
 		times_off_++;
-	} else if (!on_ && tokens_ns_ >= static_cast<double>(kWindowNs)) {
+	} else if (!on_ && !for_good_ && tokens_ns_ >= static_cast<double>(kWindowNs)) {
 		on_ = true;
 	}
 	return on_;

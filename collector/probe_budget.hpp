@@ -7,7 +7,9 @@
 // has been saved in idle time is not spent at once.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <set>
 
 namespace neuroperf::collector {
 
@@ -18,13 +20,17 @@ public:
 
 	// A share of 1 or more: no limit.
 	explicit ProbeBudget(double share) : share_(share) {}
+	// What is taken off stays off: it cannot be put back in time.
+	void drop_for_good() { for_good_ = true; }
 
-	// Called in each round with what hits since the last one have cost, of probes that can be taken off and of
-	// those that cannot, and on how many threads they were. Whether the former are to be there from now on.
-	bool update(uint64_t now_ns, uint64_t sampled_cost_ns, uint64_t kept_cost_ns, unsigned threads);
+	void add_hit(uint64_t cost_ns, bool may_be_sampled, uint32_t thread);
+	// Of probes that may be taken off, since it was settled.
+	bool has_hits() const { return sampled_cost_ns_ > 0; }
+	// In each round, when all hits so far have been added: whether those that may be taken off are to be there from
+	// now on.
+	bool settle(uint64_t now_ns);
 
 	bool is_on() const { return on_; }
-	bool has_limited() const { return times_off_ > 0; }
 	uint64_t times_off() const { return times_off_; }
 	// Since the first hit: how long, and how much of it they were there.
 	uint64_t watched_ns() const { return watched_ns_; }
@@ -32,9 +38,13 @@ public:
 	double share() const { return share_; }
 
 private:
+	static constexpr std::size_t kMostThreads = 4096; // that are told apart in a round
+
 	double share_, tokens_ns_ = kCreditNs;
-	bool on_ = true, begun_ = false;
-	unsigned threads_ = 1;
+	bool for_good_ = false, on_ = true, begun_ = false;
+	uint64_t sampled_cost_ns_ = 0, kept_cost_ns_ = 0; // since it was settled
+	std::set<uint32_t> threads_;                      // likewise
+	std::size_t at_work_ = 1;                         // threads, when they were last seen
 	uint64_t last_ns_ = 0, watched_ns_ = 0, on_ns_ = 0, times_off_ = 0;
 };
 

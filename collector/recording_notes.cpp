@@ -116,13 +116,19 @@ void write_notes_of_runtimes(const RuntimeProbes &runtimes, RecorderLog *log)
 					    counts.spans.without_number + counts.spans.too_deep,
 					    counts.spans.without_number, counts.spans.too_deep),
 				"look inside fewer runtimes: --runtime NAME");
-	if (counts.callers_probed < counts.callers)
+	if (counts.callers.probed < counts.callers.met)
 		log->write_note(kWarning, "runtime_callers_not_probed",
 				fmt::format("{} of {} places from which runtimes are called have no probe: calls from "
 					    "there are counted, without a duration{}{}",
-					    counts.callers - counts.callers_probed, counts.callers,
-					    runtimes.caller_problem().empty() ? "" : "; ", runtimes.caller_problem()),
+					    counts.callers.met - counts.callers.probed, counts.callers.met,
+					    counts.callers.problem.empty() ? "" : "; ", counts.callers.problem),
 				"");
+	if (counts.not_put_back > 0)
+		log->write_note(kDataLoss, "runtime_not_put_back",
+				fmt::format("{} probes that were taken off for the probe budget could not be put back: "
+					    "their layers are missing from then on",
+					    counts.not_put_back),
+				"record all of the time: --probe-budget 100");
 	if (counts.times_off > 0)
 		log->write_note(
 			kWarning, "runtime_sampled",

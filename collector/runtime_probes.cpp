@@ -29,6 +29,7 @@
 #include "collector/map_notices.hpp"
 #include "collector/open_file_limit.hpp"
 #include "collector/probe_budget.hpp"
+#include "collector/runtime_callers.hpp"
 #include "collector/runtime_match.hpp"
 #include "collector/switched_probes.hpp"
 #include "collector/uprobe_trial.hpp"
@@ -37,8 +38,6 @@
 namespace neuroperf::collector {
 namespace {
 
-constexpr std::size_t kCodeBehindCall = 256;
-constexpr std::size_t kMostHitThreads = 4096;             // that are told apart in a round
 constexpr uint64_t kHitNs = 1000, kSteppedHitNs = 16'000; // where it could not be measured
 
 struct CloseProgram {
@@ -64,24 +63,14 @@ struct RuntimeProbes::Impl {
 	bool is_ready();
 	void look_at(int pid);
 	void look_at_mapper(const MapNotice &notice);
-	void look_ahead(const std::string &path);
+	void look_ahead(const std::string &path, pid_t program_pid);
 	bool may_be_any(const std::string &path) const;
 	void look_at_file(int pid, const FileMapping &mapping);
 	void attach(const RuntimeMatch &match, const FileKey &key, int file, RuntimeFile *told);
 	void attach_entries(const RuntimeMatch &match, int file, RuntimeFile *told);
-	void add_cost(const np_runtime_event &event);
+	void add_to_budget(const np_runtime_event &event, HitClass hit);
 	void keep_within_budget();
-	void attach_to_callers();
 	RuntimeSpans::Emit emit();
-	struct SpotsOfFile {
-		UniqueFd file;
-		std::vector<UprobeSpot> kept, sampled; // where calls end that are always recorded, and others
-		std::vector<UprobeSpot> &of(bool is_sampled) { return is_sampled ? sampled : kept; }
-	};
-	std::size_t attach_returns(int file, SpotsOfFile *spots);
-	void look_behind_call(const RuntimeCaller &caller, const FileMapping &mapping, SpotsOfFile *to);
-	void find_behind_call(const FileKey &key, int file, uint64_t offset, const std::string &path, bool is_sampled,
-			      SpotsOfFile *to);
 	std::size_t number_places(const RuntimeMatch &match);
 	void update_counts();
 	static int take(void *context, void *data, std::size_t size);
@@ -100,16 +89,12 @@ struct RuntimeProbes::Impl {
 	UniqueFd wakeups{::epoll_create1(EPOLL_CLOEXEC)};  // readable when the BPF program asks to be drained
 	SwitchedProbes probes;
 	ProbeBudget budget;
-	std::vector<bool> function_is_stepped, return_is_sampled; // by number
-	uint64_t sampled_cost_ns = 0, kept_cost_ns = 0;           // of hits since the budget was looked at
-	std::set<uint32_t> hit_threads;                           // since then
 	ProbeCosts costs;
 	UprobeDisposal trial_probes; // by which they were measured
 	std::set<FileKey> seen;
-	std::set<std::pair<FileKey, uint64_t>> behind_calls; // offsets that have been looked at
 	std::vector<RuntimeFile> files;
 	RuntimeSpans spans;
-	std::string caller_problem; // of the last one
+	RuntimeCallers callers{spans, probes};
 	RuntimeProbesCounts counts;
 	OwnEventEncoder *encoder = nullptr; // while draining
 	uint64_t room = 0, taken_bytes = 0;
@@ -147,6 +132,9 @@ Status RuntimeProbes::Impl::load()
 	std::vector<Uprobe> used;
 	costs = measure_probe_costs(program.get(), kind, wide_nops_are_calls, &used);
 	spans.set_costs(costs);
+	callers.use(kind, program->progs.np_runtime_return, wide_nops_are_calls);
+	if (kind == UprobeKind::perf)
+		budget.drop_for_good(); // putting them back, one by one, takes seconds
 	trial_probes.add(std::move(used));
 	trial_probes.work();
 	ring.reset(ring_buffer__new(bpf_map__fd(program->maps.np_events), take, this, nullptr));
@@ -211,7 +199,7 @@ bool RuntimeProbes::Impl::may_be_any(const std::string &path) const
 }
 
 // As if this process had mapped it: so it is known by the numbers that its mappings will have.
-void RuntimeProbes::Impl::look_ahead(const std::string &path)
+void RuntimeProbes::Impl::look_ahead(const std::string &path, pid_t program_pid)
 {
 	if (!may_be_any(path))
 		return;
@@ -224,6 +212,7 @@ void RuntimeProbes::Impl::look_ahead(const std::string &path)
 		if (mapping.start == reinterpret_cast<uint64_t>(page) && seen.insert(mapping.file).second)
 			look_at_file(::getpid(), mapping);
 	::munmap(page, 1);
+	spans.sees_start_of(static_cast<uint32_t>(program_pid));
 }
 
 // Only files that may be a runtime are worth holding anybody.
@@ -295,10 +284,7 @@ void RuntimeProbes::Impl::attach(const RuntimeMatch &match, const FileKey &key, 
 	told->first_place = number_places(match);
 	told->last_place = spans.places().size();
 	attach_entries(match, file, told);
-	SpotsOfFile callers;
-	for (const uint64_t offset : match.behind_calls)
-		find_behind_call(key, file, offset, told->path, true, &callers);
-	attach_returns(file, &callers);
+	callers.add_named(key, file, told->path, match.behind_calls);
 }
 
 void RuntimeProbes::Impl::attach_entries(const RuntimeMatch &match, int file, RuntimeFile *told)
@@ -311,7 +297,6 @@ void RuntimeProbes::Impl::attach_entries(const RuntimeMatch &match, int file, Ru
 			spans.add_function({found.name, found.pushed_bytes, found.captured, found.cost});
 		if (function >= NP_MOST_FUNCTIONS || number >= told->last_place)
 			break;
-		function_is_stepped.push_back(found.cost == ProbeCost::stepped);
 		(place.may_be_sampled() ? sampled : kept)
 			.push_back(
 				{found.probe_offset, NP_COOKIE(number, function, found.pushed_bytes, place.is_span())});
@@ -320,105 +305,26 @@ void RuntimeProbes::Impl::attach_entries(const RuntimeMatch &match, int file, Ru
 	told->functions_attached += probes.add(kind, program->progs.np_runtime_entry, file, std::move(sampled), true);
 }
 
-std::size_t RuntimeProbes::Impl::attach_returns(int file, SpotsOfFile *spots)
-{
-	const std::size_t attached =
-		probes.add(kind, program->progs.np_runtime_return, file, std::move(spots->kept), false) +
-		probes.add(kind, program->progs.np_runtime_return, file, std::move(spots->sampled), true);
-	counts.callers_probed += attached;
-	return attached;
-}
-
-// A caller is met with its first call, whose end is not seen. The kernel takes as long for one probe as for many.
-void RuntimeProbes::Impl::attach_to_callers()
-{
-	std::map<uint32_t, std::vector<FileMapping>> mappings;
-	std::map<FileKey, SpotsOfFile> found;
-	for (const RuntimeCaller &caller : spans.take_callers()) {
-		if (!mappings.contains(caller.pid)) {
-			auto read = read_file_mappings(static_cast<int>(caller.pid));
-			mappings[caller.pid] = read.ok() ? std::move(*read) : std::vector<FileMapping>{};
-		}
-		for (const FileMapping &mapping : mappings[caller.pid]) // none: it has ended
-			if (mapping.executable && caller.address >= mapping.start && caller.address < mapping.end)
-				look_behind_call(caller, mapping, &found[mapping.file]);
-	}
-	for (auto &[file, of_file] : found) {
-		const std::size_t wanted = of_file.kept.size() + of_file.sampled.size();
-		if (attach_returns(of_file.file.get(), &of_file) < wanted)
-			caller_problem = std::strerror(errno);
-	}
-}
-
-void RuntimeProbes::Impl::look_behind_call(const RuntimeCaller &caller, const FileMapping &mapping, SpotsOfFile *to)
-{
-	const uint64_t offset = caller.address - mapping.start + mapping.offset;
-	if (behind_calls.contains({mapping.file, offset})) {
-		counts.callers++; // of another process, or known before
-		counts.callers_probed++;
-		return;
-	}
-	auto file = open_mapped_file(static_cast<int>(caller.pid), mapping);
-	if (!file.ok())
-		return; // it has ended since
-	find_behind_call(mapping.file, file->get(), offset, mapping.path, caller.is_sampled, to);
-	to->file = std::move(*file);
-}
-
-void RuntimeProbes::Impl::find_behind_call(const FileKey &key, int file, uint64_t offset, const std::string &path,
-					   bool is_sampled, SpotsOfFile *to)
-{
-	if (!behind_calls.emplace(key, offset).second)
-		return;
-	counts.callers++;
-	uint8_t code[kCodeBehindCall];
-	const ssize_t size = ::pread(file, code, sizeof code, static_cast<off_t>(offset));
-	if (size <= 0)
-		return;
-	const auto point = place_behind_call({code, static_cast<std::size_t>(size)}, wide_nops_are_calls);
-	if (!point.ok() || point->pushed_bytes == kPushedUnknown) {
-		caller_problem = fmt::format("{} at {:#x}: {}", path, offset,
-					     point.ok() ? "the stack pointer moves" : point.error().what);
-		return;
-	}
-	to->of(is_sampled).push_back({offset + point->offset, spans.add_return(point->pushed_bytes, point->cost)});
-	return_is_sampled.push_back(is_sampled);
-	counts.callers_stepped += point->cost == ProbeCost::stepped ? 1 : 0;
-}
-
 // What was hit has been drained: what it has cost is known.
 void RuntimeProbes::Impl::keep_within_budget()
 {
-	const bool had_hits = sampled_cost_ns > 0;
-	const uint64_t now = monotonic_now_ns();
-	const bool on = budget.update(now, std::exchange(sampled_cost_ns, 0), std::exchange(kept_cost_ns, 0),
-				      static_cast<unsigned>(hit_threads.size()));
-	hit_threads.clear();
-	if (on && !probes.is_on() && kind == UprobeKind::perf)
-		return; // putting them back, one by one, takes seconds
+	const bool had_hits = budget.has_hits();
+	const bool on = budget.settle(monotonic_now_ns());
 	if (!on && (probes.is_on() || !had_hits))
 		spans.end_sampled(emit()); // nobody sees their ends
-	probes.switch_to(on);
+	counts.not_put_back += probes.switch_to(on);
 	probes.work();
 	counts.sampled_on_ns = budget.on_ns();
 	counts.watched_ns = budget.watched_ns();
 	counts.times_off = budget.times_off();
 }
 
-void RuntimeProbes::Impl::add_cost(const np_runtime_event &event)
+void RuntimeProbes::Impl::add_to_budget(const np_runtime_event &event, HitClass hit)
 {
-	const bool is_return = event.what == NP_RUNTIME_RETURN;
-	const bool sampled =
-		is_return ? event.function < return_is_sampled.size() && return_is_sampled[event.function]
-			  : event.place < spans.places().size() && spans.places()[event.place].place->may_be_sampled();
-	const bool stepped =
-		!is_return && event.function < function_is_stepped.size() && function_is_stepped[event.function];
-	const HitClass hit{is_return ? HitClass::At::behind_call : HitClass::At::entry,
-			   stepped ? ProbeCost::stepped : ProbeCost::emulated};
-	const auto &known = costs.of(hit);
-	(sampled ? sampled_cost_ns : kept_cost_ns) += known ? known->total_ns() : stepped ? kSteppedHitNs : kHitNs;
-	if (hit_threads.size() < kMostHitThreads)
-		hit_threads.insert(event.tid);
+	const bool sampled = hit.at == HitClass::At::behind_call ? callers.may_be_sampled(event.function)
+								 : spans.places()[event.place].place->may_be_sampled();
+	const uint64_t typical_ns = hit.cost == ProbeCost::stepped ? kSteppedHitNs : kHitNs;
+	budget.add_hit(costs.of(hit) ? costs.of(hit)->total_ns() : typical_ns, sampled, event.tid);
 }
 
 RuntimeSpans::Emit RuntimeProbes::Impl::emit()
@@ -438,8 +344,8 @@ int RuntimeProbes::Impl::take(void *context, void *data, std::size_t size)
 		std::memcpy(&event, data, sizeof event);
 		if (event.what != NP_RUNTIME_NAMES) {
 			self->counts.events++;
-			self->add_cost(event);
-			self->spans.take(event, emit);
+			if (const auto hit = self->spans.take(event, emit))
+				self->add_to_budget(event, *hit);
 		} else if (size >= sizeof(np_runtime_names)) {
 			np_runtime_names names;
 			std::memcpy(&names, data, sizeof names);
@@ -459,6 +365,7 @@ void RuntimeProbes::Impl::update_counts()
 	counts.too_large = __atomic_load_n(&bss->np_too_large, __ATOMIC_RELAXED);
 	counts.recursion_misses = recursion_misses(bpf_program__fd(program->progs.np_runtime_entry)) +
 				  recursion_misses(bpf_program__fd(program->progs.np_runtime_return));
+	counts.callers = callers.counts();
 	counts.spans = spans.counts();
 }
 
@@ -512,9 +419,9 @@ void RuntimeProbes::follow_up()
 			impl_->look_at_mapper(notice);
 }
 
-void RuntimeProbes::look_ahead(const std::string &program)
+void RuntimeProbes::look_ahead(const std::string &path, pid_t program)
 {
-	impl_->look_ahead(program);
+	impl_->look_ahead(path, program);
 }
 
 void RuntimeProbes::look_at(int pid)
@@ -543,8 +450,9 @@ double RuntimeProbes::drain(OwnEventEncoder *encoder)
 		const auto has_ended = [](uint32_t pid) { return ::kill(static_cast<pid_t>(pid), 0) != 0; };
 		impl_->spans.finish(monotonic_now_ns(), has_ended, impl_->emit());
 	} else {
-		impl_->attach_to_callers();
-		impl_->keep_within_budget();
+		impl_->keep_within_budget(); // first: attaching to callers takes a while
+		impl_->callers.add_met();
+		impl_->spans.watch_callers(monotonic_now_ns(), impl_->emit());
 	}
 	impl_->encoder = nullptr;
 	encoder->flush();
@@ -595,11 +503,6 @@ const RuntimeProbesCounts &RuntimeProbes::counts() const
 double RuntimeProbes::probe_budget() const
 {
 	return impl_->budget.share();
-}
-
-const std::string &RuntimeProbes::caller_problem() const
-{
-	return impl_->caller_problem;
 }
 
 const std::optional<Error> &RuntimeProbes::error() const

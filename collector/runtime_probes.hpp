@@ -22,6 +22,7 @@
 #include "collector/own_event_encoder.hpp"
 #include "collector/plan.hpp"
 #include "collector/probe_cost.hpp"
+#include "collector/runtime_callers.hpp"
 #include "collector/runtime_spans.hpp"
 #include "collector/uprobe_disposal.hpp"
 #include "recording/result.hpp"
@@ -51,12 +52,13 @@ struct RuntimeProbesCounts {
 	uint64_t recursion_misses = 0;
 	uint64_t bad_records = 0;
 	uint64_t files_looked_at = 0, files_unreadable = 0;
-	uint64_t callers = 0, callers_probed = 0, callers_stepped = 0; // where calls end
 	// How long the runtimes were at work, how much of that layers, operators and phases were recorded, and how
 	// often their probes were taken off: more than the probe budget allows would have cost.
 	uint64_t watched_ns = 0, sampled_on_ns = 0, times_off = 0;
 	uint64_t held = 0, not_held = 0; // threads that mapped a runtime, until its probes were there
 	uint64_t longest_hold_ns = 0;
+	uint64_t not_put_back = 0; // places that the kernel refused when their probes were to be put back
+	RuntimeCallersCounts callers;
 	RuntimeSpansCounts spans;
 
 	uint64_t lost() const { return dropped + recursion_misses; }
@@ -79,7 +81,7 @@ public:
 	std::vector<int> descriptors() const; // to poll: readable when follow_up has something to do
 	// Attaches to a program that is about to begin, if it is a runtime itself: then not even its first call is
 	// missed.
-	void look_ahead(const std::string &program);
+	void look_ahead(const std::string &path, pid_t program);
 	// Attaches to runtimes that have just been mapped; the thread that did it is held meanwhile.
 	void follow_up();
 	// Attaches to what is new among the files that this process has mapped.
@@ -97,8 +99,6 @@ public:
 	const ProbeCosts &costs() const;                                                // of one hit
 	const RuntimeProbesCounts &counts() const;
 	double probe_budget() const; // a share
-	// Why behind one of the callers there is no probe; empty if all have one.
-	const std::string &caller_problem() const;
 	// Why nothing could be attached to, if so.
 	const std::optional<Error> &error() const;
 

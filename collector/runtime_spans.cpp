@@ -113,17 +113,31 @@ uint32_t RuntimeSpans::add_return(uint32_t pushed_bytes, ProbeCost cost)
 
 std::vector<RuntimeCaller> RuntimeSpans::take_callers()
 {
-	return std::exchange(fresh_callers_, {});
+	taken_callers_ = std::exchange(fresh_callers_, {});
+	return taken_callers_;
 }
 
-void RuntimeSpans::take(const np_runtime_event &event, const Emit &emit)
+// A caller that is met for the first time is not, nor one that nobody can be told of.
+bool RuntimeSpans::is_watched(const RuntimeCaller &caller, uint64_t time_ns)
+{
+	const auto known = callers_.find(caller);
+	if (known != callers_.end())
+		return time_ns >= known->second;
+	if (caller.address != 0 && callers_.size() < kMostCallers) {
+		callers_.emplace(caller, UINT64_MAX);
+		fresh_callers_.push_back(caller);
+	}
+	return false;
+}
+
+std::optional<HitClass> RuntimeSpans::take(const np_runtime_event &event, const Emit &emit)
 {
 	const bool is_return = event.what == NP_RUNTIME_RETURN;
 	const bool known = is_return ? event.function < returns_.size()
 				     : event.place < places_.size() && event.function < functions_.size();
 	if (!known) {
 		counts_.bad_records++;
-		return;
+		return std::nullopt;
 	}
 	HitClass hit{HitClass::At::behind_call, ProbeCost::emulated};
 	if (is_return)
@@ -142,6 +156,7 @@ void RuntimeSpans::take(const np_runtime_event &event, const Emit &emit)
 		enter(event, emit);
 	}
 	add_cost(event.tid, cost.after_ns);
+	return hit;
 }
 
 // Of a thread in which nothing has been open yet, nobody will ask.
@@ -191,7 +206,10 @@ void RuntimeSpans::enter(const np_runtime_event &event, const Emit &emit)
 		const bool same_call = call.returns_to == event.value && call.place != event.place;
 		return call.stack < stack || (call.stack == stack && !same_call);
 	};
-	while (!thread.open.empty() && has_ended(thread.open.back())) {
+	// And no layer has an inference in it.
+	const bool inference = place.place->means == PlaceMeans::inference;
+	const auto is_stale = [&](const Open &call) { return inference && call.unwatched && may_be_sampled(call); };
+	while (!thread.open.empty() && (has_ended(thread.open.back()) || is_stale(thread.open.back()))) {
 		end_unseen(thread.open.back(), event.pid, event.tid, event.time_ns, emit);
 		thread.open.pop_back();
 	}
@@ -201,9 +219,8 @@ void RuntimeSpans::enter(const np_runtime_event &event, const Emit &emit)
 	}
 	const RuntimeCaller caller{event.pid, event.value, place.place->may_be_sampled()};
 	const bool submits = place.place->async == RuntimePlace::Async::begin;
-	if (!submits && event.value != 0 && callers_.size() < kMostCallers && callers_.insert(caller).second)
-		fresh_callers_.push_back(caller);
-	const Open call{stack, event.value, id, event.place, event.identity, thread.cost_ns};
+	const bool unwatched = !submits && !is_watched(caller, event.time_ns);
+	const Open call{stack, event.value, id, event.place, event.identity, thread.cost_ns, unwatched};
 	begin(call, event, emit);
 	if (!submits)
 		thread.open.push_back(call);
@@ -372,12 +389,24 @@ uint32_t RuntimeSpans::number(Definition definition, uint64_t identity)
 }
 
 // As of the thread's last event: those that are still in the ring are newer. What an inference lies in goes on.
-void RuntimeSpans::end_sampled(const Emit &emit)
+void RuntimeSpans::end_innermost(const std::function<bool(const Open &call)> &has_ended, const Emit &emit)
 {
 	for (auto &[tid, thread] : threads_)
-		for (; !thread.open.empty() && places_[thread.open.back().place].place->may_be_sampled();
+		for (; !thread.open.empty() && may_be_sampled(thread.open.back()) && has_ended(thread.open.back());
 		     thread.open.pop_back())
 			end_unseen(thread.open.back(), thread.pid, tid, thread.last_ns, emit);
+}
+
+void RuntimeSpans::watch_callers(uint64_t from_ns, const Emit &emit)
+{
+	for (const RuntimeCaller &caller : std::exchange(taken_callers_, {}))
+		callers_[caller] = from_ns;
+	end_innermost([](const Open &call) { return call.unwatched; }, emit);
+}
+
+void RuntimeSpans::end_sampled(const Emit &emit)
+{
+	end_innermost([](const Open &) { return true; }, emit);
 }
 
 void RuntimeSpans::finish(uint64_t time_ns, const std::function<bool(uint32_t pid)> &has_ended, const Emit &emit)

@@ -84,9 +84,14 @@ public:
 
 	// The process is seen from the moment on at which it loaded a runtime: only then is known what its start-up is.
 	void sees_start_of(uint32_t pid) { from_start_.insert(pid); }
-	void take(const np_runtime_event &event, const Emit &emit);
+	// What kind of hit it was; none if it is of nobody.
+	std::optional<HitClass> take(const np_runtime_event &event, const Emit &emit);
 	void take_names(const np_runtime_names &names);
 
+	// Those that were taken are watched from this time on. Layers that were called from where nobody watched have
+	// ended, or nobody will know when: they do not stay open for the samples of what comes behind. Inferences may
+	// last, and stay.
+	void watch_callers(uint64_t from_ns, const Emit &emit);
 	// Probes of places that may be sampled are taken off: ends of open calls will not be seen.
 	void end_sampled(const Emit &emit);
 	// At the end: open calls of processes that have ended too were not seen to end.
@@ -106,6 +111,7 @@ private:
 		uint16_t place;
 		uint64_t identity;
 		uint64_t cost_ns; // of the thread's probes when it began
+		bool unwatched;   // its end
 	};
 	struct Inferences { // of one runtime in one process
 		std::size_t open = 0;
@@ -137,6 +143,9 @@ private:
 	void add_cost(uint32_t tid, uint64_t cost_ns);
 	bool is_start_up(uint32_t pid, const NumberedPlace &place) const;
 	void count_end(const Open &open, uint32_t pid);
+	bool is_watched(const RuntimeCaller &caller, uint64_t time_ns);
+	bool may_be_sampled(const Open &call) const { return places_[call.place].place->may_be_sampled(); }
+	void end_innermost(const std::function<bool(const Open &call)> &has_ended, const Emit &emit);
 	Names *names_of(const np_runtime_event &event, const RuntimePlace &place);
 	uint32_t id_of(const np_runtime_event &event, const NumberedPlace &place, bool start_up);
 	uint32_t number(Definition definition, uint64_t identity);
@@ -147,8 +156,8 @@ private:
 	std::vector<Return> returns_;                            // by probe
 	std::vector<std::array<uint64_t, kHitClasses>> entries_; // hits by place
 	ProbeCosts costs_;
-	std::set<RuntimeCaller> callers_;
-	std::vector<RuntimeCaller> fresh_callers_;
+	std::map<RuntimeCaller, uint64_t> callers_; // since when they are watched; UINT64_MAX: not yet
+	std::vector<RuntimeCaller> fresh_callers_, taken_callers_;
 	std::unordered_map<uint32_t, Thread> threads_;
 	std::set<uint32_t> from_start_; // processes
 	std::map<std::pair<uint32_t, const RuntimeDescription *>, Inferences> inferences_;

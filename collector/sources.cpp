@@ -56,7 +56,7 @@ void Sources::open(const RecordOptions &options, pid_t program, OpenFileLimit *o
 		runtimes->open_notices(program);
 		int problem = 0;
 		if (const std::string file = program_of(options.command.front(), &problem); !file.empty())
-			runtimes->look_ahead(file);
+			runtimes->look_ahead(file, program);
 	} else if (plan_.target.kind == Target::Kind::machine)
 		runtimes->open_notices(-1);
 }

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -21,26 +22,30 @@ std::size_t SwitchedProbes::add(UprobeKind kind, const bpf_program *program, int
 		attached = spots.size(); // to be seen
 	if (switchable)
 		switchable_.push_back({kind, program, UniqueFd(::fcntl(file, F_DUPFD_CLOEXEC, 0)), std::move(spots),
-				       std::move(probes)});
+				       attached, std::move(probes)});
 	else
 		std::move(probes.begin(), probes.end(), std::back_inserter(kept_));
 	return attached;
 }
 
-void SwitchedProbes::switch_to(bool on)
+std::size_t SwitchedProbes::switch_to(bool on)
 {
+	std::size_t refused = 0;
 	if (on == on_)
-		return;
+		return refused;
 	on_ = on;
 	for (Group &group : switchable_) {
 		std::size_t attached = 0;
-		if (on)
+		if (on) {
 			group.probes =
 				Uprobe::attach_all(group.kind, group.program, group.file.get(), group.spots, &attached);
-		else
+			refused += group.wanted - std::min(group.wanted, attached);
+		} else {
 			taken_off_.add(std::exchange(group.probes, {}));
+		}
 	}
 	taken_off_.work();
+	return refused;
 }
 
 void SwitchedProbes::detach()

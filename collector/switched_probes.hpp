@@ -20,8 +20,8 @@ public:
 	std::size_t add(UprobeKind kind, const bpf_program *program, int file, std::vector<UprobeSpot> spots,
 			bool switchable);
 	bool is_on() const { return on_; }
-	// Taking off goes on beside the caller's work.
-	void switch_to(bool on);
+	// Taking off goes on beside the caller's work. Returns how many places the kernel refused.
+	std::size_t switch_to(bool on);
 	// Now and then: goes on with what is to be taken off.
 	void work() { taken_off_.work(); }
 	// Takes all off, and waits until they are.
@@ -33,6 +33,7 @@ private:
 		const bpf_program *program;
 		UniqueFd file;
 		std::vector<UprobeSpot> spots;
+		std::size_t wanted;         // of them: as many as the kernel took the first time
 		std::vector<Uprobe> probes; // empty while they are off
 	};
 

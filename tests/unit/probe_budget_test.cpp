@@ -8,98 +8,112 @@ namespace {
 
 constexpr uint64_t kMs = 1'000'000;
 
-// Hits cost `load` of a nanosecond in each one that probes are there, on `threads` threads; rounds are 10 ms long.
-void run(ProbeBudget *budget, double load, uint64_t ms, uint64_t *now, unsigned threads = 1)
-{
-	for (const uint64_t end = *now + ms * kMs; *now < end;) {
-		const bool on = budget->is_on();
-		*now += 10 * kMs;
-		const auto cost = static_cast<uint64_t>(load * 10 * kMs * threads);
-		budget->update(*now, on ? cost : 0, 0, on ? threads : 0);
+class ProbeBudgetTest : public testing::Test {
+protected:
+	// Hits cost `load` of a nanosecond in each one that probes are there, on `threads` threads; rounds are 10 ms
+	// long.
+	static ProbeBudget after(uint64_t ms, double share, double load, unsigned threads = 1)
+	{
+		ProbeBudget budget(share);
+		uint64_t now = 0;
+		go_on(&budget, ms, load, &now, threads);
+		return budget;
 	}
-}
+	static void go_on(ProbeBudget *budget, uint64_t ms, double load, uint64_t *now, unsigned threads = 1)
+	{
+		if (*now == 0) {
+			budget->add_hit(1, true, 1);
+			budget->settle(0);
+		}
+		for (const uint64_t end = *now + ms * kMs; *now < end;) {
+			*now += 10 * kMs;
+			for (unsigned thread = 1; budget->is_on() && thread <= threads; thread++)
+				budget->add_hit(static_cast<uint64_t>(load * 10 * kMs), true, thread);
+			budget->settle(*now);
+		}
+	}
+	static double share_on(const ProbeBudget &budget)
+	{
+		return static_cast<double>(budget.on_ns()) / static_cast<double>(budget.watched_ns());
+	}
+};
 
-TEST(ProbeBudget, CheapProbesStay)
+TEST_F(ProbeBudgetTest, CheapProbesStay)
 {
-	ProbeBudget budget(0.02);
-	uint64_t now = 0;
-	budget.update(now, 1, 0, 1);
-	run(&budget, 0.015, 60'000, &now);
+	const ProbeBudget budget = after(60'000, 0.02, 0.015);
 	EXPECT_TRUE(budget.is_on());
-	EXPECT_FALSE(budget.has_limited());
-	EXPECT_EQ(budget.on_ns(), budget.watched_ns());
+	EXPECT_EQ(budget.times_off(), 0u);
+	EXPECT_EQ(budget.on_ns(), 60'000 * kMs);
+	EXPECT_EQ(budget.watched_ns(), 60'000 * kMs);
 }
 
-TEST(ProbeBudget, DearOnesAreThereForAShareOfTheTime)
+TEST_F(ProbeBudgetTest, DearOnesAreThereForAShareOfTheTime)
 {
-	ProbeBudget budget(0.02);
-	uint64_t now = 0;
-	budget.update(now, 1, 0, 1);
-	run(&budget, 0.5, 60'000, &now);
-	EXPECT_TRUE(budget.has_limited());
+	const ProbeBudget budget = after(60'000, 0.02, 0.5);
 	EXPECT_GT(budget.times_off(), 50u) << "in many pieces, not in one";
-	const double share = static_cast<double>(budget.on_ns()) / static_cast<double>(budget.watched_ns());
-	EXPECT_NEAR(share, 0.04, 0.004) << "half of it is cost";
+	EXPECT_NEAR(share_on(budget), 0.04, 0.004) << "half of it is cost";
 }
 
-TEST(ProbeBudget, EachThreadBringsItsShare)
+TEST_F(ProbeBudgetTest, EachThreadBringsItsShare)
+{
+	EXPECT_NEAR(share_on(after(60'000, 0.02, 0.5, 4)), 0.04, 0.004);
+}
+
+TEST_F(ProbeBudgetTest, ShortProgramsAreRecordedWhole)
+{
+	EXPECT_EQ(after(120, 0.02, 0.2).times_off(), 0u);
+	EXPECT_EQ(after(240, 0.02, 0.2).times_off(), 1u);
+}
+
+TEST_F(ProbeBudgetTest, IdleTimeIsNotSavedForLater)
 {
 	ProbeBudget budget(0.02);
 	uint64_t now = 0;
-	budget.update(now, 1, 0, 4);
-	run(&budget, 0.5, 60'000, &now, 4);
-	const double share = static_cast<double>(budget.on_ns()) / static_cast<double>(budget.watched_ns());
-	EXPECT_NEAR(share, 0.04, 0.004);
-}
-
-TEST(ProbeBudget, ShortProgramsAreRecordedWhole)
-{
-	ProbeBudget budget(0.02);
-	uint64_t now = 0;
-	budget.update(now, 1, 0, 1);
-	run(&budget, 0.2, 120, &now);
-	EXPECT_FALSE(budget.has_limited());
-	run(&budget, 0.2, 120, &now);
-	EXPECT_TRUE(budget.has_limited());
-}
-
-TEST(ProbeBudget, IdleTimeIsNotSavedForLater)
-{
-	ProbeBudget budget(0.02);
-	uint64_t now = 0;
-	budget.update(now, 1, 0, 1);
+	go_on(&budget, 10, 0, &now);
 	now += 3600'000 * kMs;
-	budget.update(now, 0, 0, 0);
-	run(&budget, 0.5, 100, &now);
-	EXPECT_TRUE(budget.has_limited());
+	budget.settle(now);
+	go_on(&budget, 100, 0.5, &now);
+	EXPECT_EQ(budget.times_off(), 1u);
 }
 
-TEST(ProbeBudget, TimeCountsFromTheFirstHitOn)
+TEST_F(ProbeBudgetTest, TimeCountsFromTheFirstHitOn)
 {
 	ProbeBudget budget(0.02);
-	budget.update(1000 * kMs, 0, 0, 0);
-	budget.update(2000 * kMs, 10, 0, 1);
-	budget.update(2500 * kMs, 10, 0, 1);
+	budget.settle(1000 * kMs);
+	budget.add_hit(10, true, 1);
+	EXPECT_TRUE(budget.has_hits());
+	budget.settle(2000 * kMs);
+	EXPECT_FALSE(budget.has_hits());
+	budget.settle(2500 * kMs);
 	EXPECT_EQ(budget.watched_ns(), 500 * kMs);
 }
 
-TEST(ProbeBudget, WhatCannotBeTakenOffCountsToo)
+TEST_F(ProbeBudgetTest, WhatCannotBeTakenOffCountsToo)
 {
 	ProbeBudget budget(0.02);
-	uint64_t now = 0;
-	for (int i = 0; i < 1000; i++)
-		budget.update(now += 10 * kMs, 0, kMs, 1);
+	for (uint64_t round = 1; round <= 1000; round++) {
+		budget.add_hit(kMs, false, 1);
+		EXPECT_FALSE(budget.has_hits());
+		budget.settle(round * 10 * kMs);
+	}
 	EXPECT_FALSE(budget.is_on());
 	EXPECT_EQ(budget.times_off(), 1u);
 }
 
-TEST(ProbeBudget, OneHundredPercentIsNoLimit)
+TEST_F(ProbeBudgetTest, WhatCannotBePutBackInTimeStaysOff)
 {
-	ProbeBudget budget(1);
+	ProbeBudget budget(0.02);
+	budget.drop_for_good();
 	uint64_t now = 0;
-	budget.update(now, 1, 0, 1);
-	run(&budget, 3, 10'000, &now);
-	EXPECT_TRUE(budget.is_on());
+	go_on(&budget, 60'000, 0.5, &now);
+	EXPECT_FALSE(budget.is_on());
+	EXPECT_EQ(budget.times_off(), 1u);
+	EXPECT_LT(share_on(budget), 0.01);
+}
+
+TEST_F(ProbeBudgetTest, OneHundredPercentIsNoLimit)
+{
+	EXPECT_EQ(after(10'000, 1, 3).times_off(), 0u);
 }
 
 } // namespace

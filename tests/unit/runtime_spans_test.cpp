@@ -62,7 +62,9 @@ protected:
 	void enter(uint16_t place, uint64_t stack, uint64_t identity = 0)
 	{
 		const uint64_t pushed = function_ == 1 ? 16 : 0;
-		spans_.take(event(NP_RUNTIME_HIT, place, stack - kReturnAddress - pushed, identity), emit_);
+		np_runtime_event made = event(NP_RUNTIME_HIT, place, stack - kReturnAddress - pushed, identity);
+		made.value = returns_to_;
+		spans_.take(made, emit_);
 	}
 	void leave(uint16_t, uint64_t stack)
 	{
@@ -124,6 +126,7 @@ protected:
 	std::map<std::string, std::string> kinds_; // by name
 	uint64_t now_ = 0;
 	uint32_t function_ = 0;
+	uint64_t returns_to_ = 0;
 };
 
 TEST_F(Spans, NodesNestInInferences)
@@ -230,6 +233,11 @@ TEST_F(Spans, RequestsEndWhereTheyWereWaitedFor)
 
 TEST_F(Spans, WhenProbesAreTakenOffWhatIsOpenEndsAsOfTheLastEvent)
 {
+	returns_to_ = 0x5000;
+	enter(2, 1100);
+	leave(2, 1100);
+	ASSERT_EQ(spans_.take_callers().size(), 1u);
+	spans_.watch_callers(now_, emit_);
 	name(0x10, "conv1");
 	enter(2, 1100);
 	enter(0, 1000);
@@ -237,11 +245,44 @@ TEST_F(Spans, WhenProbesAreTakenOffWhatIsOpenEndsAsOfTheLastEvent)
 	const uint64_t last = now_;
 	now_ += 1000;
 	spans_.end_sampled(emit_);
-	ASSERT_EQ(emitted_.size(), 4u) << "what the inference lies in goes on";
+	ASSERT_EQ(emitted_.size(), 6u) << "what the inference lies in goes on";
 	EXPECT_EQ(emitted_.back().stamp, last);
 	leave(0, 1000);
 	leave(2, 1100);
-	EXPECT_THAT(events(), ElementsAre("+conv2d", "[run", "+conv1", "?conv1", "]run", "-conv2d"));
+	EXPECT_THAT(events(),
+		    ElementsAre("+conv2d", "-conv2d", "+conv2d", "[run", "+conv1", "?conv1", "]run", "-conv2d"));
+}
+
+TEST_F(Spans, NoLayerThatNobodyWatchedHasAnInferenceInIt)
+{
+	name(0x10, "conv1");
+	enter(1, 2000, 0x10);
+	enter(0, 1000);
+	leave(0, 1000);
+	EXPECT_THAT(events(), ElementsAre("+conv1", "?conv1", "[run", "]run"));
+}
+
+TEST_F(Spans, LayersThatNobodyWatchedStayNotOpen)
+{
+	returns_to_ = 0x5000;
+	enter(0, 1000);
+	returns_to_ = 0x6000;
+	name(0x10, "conv1");
+	enter(1, 900, 0x10);
+	enter(1, 900, 0x10); // before its caller is watched
+	ASSERT_EQ(spans_.take_callers().size(), 2u);
+	spans_.watch_callers(now_ + 10, emit_);
+	enter(1, 900, 0x10); // this one too, though it is drained later
+	EXPECT_TRUE(spans_.take_callers().empty());
+	spans_.watch_callers(now_ + 20, emit_);
+	now_ += 10;
+	enter(1, 900, 0x10);
+	spans_.watch_callers(now_ + 20, emit_);
+	leave(1, 900);
+	leave(0, 1000);
+	EXPECT_THAT(events(), ElementsAre("[run", "+conv1", "?conv1", "+conv1", "?conv1", "+conv1", "?conv1", "+conv1",
+					  "-conv1", "]run"))
+		<< "inferences may last";
 }
 
 TEST_F(Spans, WithoutItsBeginNobodyKnowsWhatIsStartUp)
