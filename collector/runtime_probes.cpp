@@ -8,7 +8,6 @@
 #include <runtime_events.skel.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -397,11 +396,8 @@ void RuntimeProbes::disable()
 void RuntimeProbes::open_notices(pid_t program)
 {
 	auto opened = MapNotices::open(program, impl_->plan.events.front().cpus);
-	if (!opened.ok())
-		return;
-	impl_->notices.emplace(std::move(*opened));
-	// Who maps a runtime runs on until this thread holds it: on a busy machine that must not wait its turn.
-	::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), -20);
+	if (opened.ok())
+		impl_->notices.emplace(std::move(*opened));
 }
 
 std::vector<int> RuntimeProbes::descriptors() const
