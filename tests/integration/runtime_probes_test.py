@@ -199,6 +199,18 @@ class RuntimeProbes(support.IntegrationTest):
         report = self.record_app(10, description=self.describe(change)).report()
         self.assertIn("spiking", {row["name"] for row in report["layers"]})
 
+    def test_a_program_that_is_a_runtime_is_seen_from_its_first_call_on(self):
+        """Its steps are over before anybody could be told that it has started."""
+        with open(self.file("early.json"), "w", encoding="utf-8") as file:
+            json.dump({"schema": "neuroperf.runtime/1", "name": "early", "title": "Early", "tested": "here",
+                       "match": {"files": ["early_runtime"], "exports": "early_run"},
+                       "places": [{"name": "run", "means": "inference", "find": {"symbol": "early_run"}},
+                                  {"name": "step", "means": "layer", "find": {"symbol": "early_step"}}]}, file)
+        for _ in range(5):
+            report = self.record(support.program("early_runtime"), options=("--runtime-file", self.file("early.json"))).report()
+            self.assertEqual([(row["name"], row["calls"]) for row in report["layers"] if row["calls"]], [("step", 100)])
+            self.assertEqual([(row["name"], row["calls"]) for row in report["inferences"]], [("run", 1)])
+
     def test_known_callers_show_even_the_first_end(self):
         def ends(description):
             recording = self.record_app(20, description=description)
