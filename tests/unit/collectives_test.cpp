@@ -46,6 +46,18 @@ TEST(Collectives, AFewLateRanksMoveNeitherOffsetNorError)
 	EXPECT_DOUBLE_EQ(found->error_ns, 10);
 }
 
+TEST(Collectives, NineOfTenAreWithinTheError)
+{
+	CollectiveEnds a, b;
+	for (uint64_t i = 1; i <= 101; i++) {
+		a.add(kMain, i * 1'000'000);
+		b.add(kMain, i * 1'000'000 + 1000 + i); // from 1001 to 1101: 50 off at most
+	}
+	const auto found = ClockComparison::make(a, b);
+	EXPECT_DOUBLE_EQ(found->offset_ns, 1051);
+	EXPECT_DOUBLE_EQ(found->error_ns, 45);
+}
+
 TEST(Collectives, EndsThatNobodySawAreLeftOutAndCounted)
 {
 	CollectiveEnds a, b;

@@ -101,6 +101,16 @@ constexpr const char *kEveryWay = R"json(
 	{"name": "layer", "means": "layer", "find": {"class": "N5small5LayerE", "slot": 2}, "identity": "arg1"},
 	{"name": "api run", "means": "operator", "find": {"table": "SmallGetApiBase", "slots": [0, 2]}})json";
 
+TEST(RuntimeMatch, WhatNeedNotBeThereIsNotMissing)
+{
+	const std::string absent = R"({"name": "absent", "means": "layer", "find": {"exported": "nobody_has_this"})";
+	const Matched needed(kWhole, absent + "}"), optional(kWhole, absent + R"(, "optional": true})");
+	EXPECT_THAT(needed->missing, ElementsAre(0));
+	EXPECT_EQ(needed->not_there, 0u);
+	EXPECT_THAT(optional->missing, IsEmpty());
+	EXPECT_EQ(optional->not_there, 1u);
+}
+
 TEST(RuntimeMatch, EveryWayToFindAPlace)
 {
 	const Matched match(kWhole, kEveryWay);

@@ -275,6 +275,7 @@ TEST_F(Spans, LayersThatNobodyWatchedStayNotOpen)
 	enter(1, 900, 0x10); // this one too, though it is drained later
 	EXPECT_TRUE(spans_.take_callers().empty());
 	spans_.watch_callers(now_ + 20, emit_);
+	EXPECT_EQ(emitted_.size(), 7u);
 	now_ += 10;
 	enter(1, 900, 0x10);
 	spans_.watch_callers(now_ + 20, emit_);
