@@ -2,6 +2,7 @@
 #include "analyzer/ranks.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <set>
@@ -40,6 +41,18 @@ std::string time_text(double ns)
 	if (ns < 1e6)
 		return fmt::format("{:.1f} us", ns / 1e3);
 	return ns < 1e9 ? fmt::format("{:.3f} ms", ns / 1e6) : fmt::format("{:.6f} s", ns / 1e9);
+}
+
+// The same file, whatever it is called; empty if none is.
+std::string named_twice(const std::vector<std::string> &paths)
+{
+	std::set<std::pair<dev_t, ino_t>> seen;
+	for (const std::string &path : paths) {
+		struct stat status = {};
+		if (::stat(path.c_str(), &status) == 0 && !seen.emplace(status.st_dev, status.st_ino).second)
+			return path;
+	}
+	return "";
 }
 
 // What the first clock of each host says of the first rank's.
@@ -395,6 +408,9 @@ void align_clocks(const std::vector<RankIdentity> &ranks, const std::vector<Coll
 
 Result<Report> make_ranks_report(const std::vector<std::string> &paths, const ReportOptions &options)
 {
+	if (const std::string twice = named_twice(paths); !twice.empty())
+		return Error{ErrorCode::usage, fmt::format("{} is named twice: it would be counted twice", twice), 0,
+			     "name the recording of each rank once"};
 	std::vector<RankIdentity> ranks;
 	uint64_t all_bytes = 0;
 	for (const std::string &path : paths) {

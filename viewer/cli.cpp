@@ -3,7 +3,10 @@
 #include "viewer/cli.hpp"
 
 #include <CLI/CLI.hpp>
+
 #include <fmt/format.h>
+
+#include <cmath>
 
 #include "recording/version.hpp"
 #include "viewer/commands/commands.hpp"
@@ -73,7 +76,12 @@ void add_record(CLI::App &app, RecordCommand *command)
 		 "Describes one more runtime, or replaces what is known of it; repeatable")
 		->type_name("FILE");
 	record->add_option_function<double>(
-		      "--probe-budget", [&options](double percent) { options.probe_budget = percent / 100; },
+		      "--probe-budget",
+		      [&options](double percent) {
+			      if (std::isnan(percent)) // which is in any range
+				      throw CLI::ValidationError("--probe-budget", "not a number");
+			      options.probe_budget = percent / 100;
+		      },
 		      "How much of a thread's time probes in runtimes may cost, in percent (2); beyond it, layers are "
 		      "sampled; 100: no limit")
 		->check(CLI::Range(0.01, 100.0).description(""))

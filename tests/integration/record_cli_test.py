@@ -28,7 +28,8 @@ class ExitStatus(support.IntegrationTest):
 
     def test_125_for_bad_options(self):
         for options, text in ((["--no-such-option"], "--no-such-option"), (["-F", "0"], "--freq"), (["-F", "x"], "--freq"),
-                              (["-F"], "--freq"), (["-F", "-1"], "--freq"), (["-F", "99999999999"], "--freq")):
+                              (["-F"], "--freq"), (["-F", "-1"], "--freq"), (["-F", "99999999999"], "--freq"),
+                              (["--probe-budget", "nan"], "--probe-budget"), (["--probe-budget", "0"], "--probe-budget")):
             with self.subTest(options=options):
                 self.assert_failure(run([NEUROPERF, "record", *options, "true"], cwd=self.folder), 125, text)
         self.assert_failure(run([NEUROPERF, "record"], cwd=self.folder), 125, "nothing to record")

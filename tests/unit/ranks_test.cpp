@@ -264,6 +264,11 @@ TEST_F(RanksTest, RecordingsThatCannotBeRead)
 	const auto report = make_ranks_report(paths_, {});
 	ASSERT_FALSE(report.ok());
 	EXPECT_EQ(report.error().code, ErrorCode::usage);
+	write("1", {.rank = 1}, {});
+	paths_ = {paths_.back(), folder_.path() + "/./" + paths_.back().substr(folder_.path().size() + 1)};
+	const auto twice = make_ranks_report(paths_, {});
+	ASSERT_FALSE(twice.ok());
+	EXPECT_THAT(twice.error().what, HasSubstr("named twice"));
 }
 
 TEST_F(RanksTest, TablesAreOrderedByAColumnOfTheirs)
