@@ -12,6 +12,7 @@
 #include "collector/function_body.hpp"
 #include "collector/name_pattern.hpp"
 #include "collector/object_file.hpp"
+#include "collector/unwind_table.hpp"
 #include "recording/elf_build_id.hpp"
 
 namespace neuroperf::collector {
@@ -91,6 +92,12 @@ struct CodeIndex::Content {
 			found_classes = std::make_unique<CxxClasses>(file, dynamic);
 		return *found_classes;
 	}
+	const UnwindTable &unwind()
+	{
+		if (!unwind_table)
+			unwind_table = std::make_unique<UnwindTable>(file);
+		return *unwind_table;
+	}
 	uint64_t function_in_table(uint64_t function, uint64_t size, unsigned slot);
 	void learn_from_symbols(std::unordered_map<uint64_t, CodePlace> *by_address) const;
 
@@ -98,6 +105,7 @@ struct CodeIndex::Content {
 	std::string build_id;
 	ObjectSymbols dynamic, all;
 	std::unique_ptr<CxxClasses> found_classes;
+	std::unique_ptr<UnwindTable> unwind_table;
 };
 
 void CodeIndex::Content::add_functions(const ObjectSymbols &table, std::string_view pattern,
@@ -279,6 +287,16 @@ std::vector<CodePlace> CodeIndex::virtual_slot(std::string_view base, unsigned s
 const std::string &CodeIndex::class_problem() const
 {
 	return content_->classes().problem();
+}
+
+std::optional<CodePart> CodeIndex::continued_part(uint64_t offset) const
+{
+	const auto address = address_of(offset);
+	const auto part = address ? content_->unwind().continued_part(*address) : std::nullopt;
+	const auto start = part ? content_->code_offset(part->start) : std::nullopt;
+	if (!start)
+		return std::nullopt;
+	return CodePart{*start, code(*start, part->end - part->start)};
 }
 
 std::string CodeIndex::code(uint64_t offset, std::size_t size) const

@@ -24,6 +24,12 @@ struct CodePlace {
 	std::vector<std::string> captured{}; // what each '*' of the pattern stood for
 };
 
+// Code that a running function goes on in, away from the rest of it.
+struct CodePart {
+	uint64_t offset = 0; // in the file
+	std::string code;
+};
+
 class CodeIndex {
 public:
 	// Reads symbol tables. Fails if the file cannot be read or is no 64-bit ELF file of x86-64 or arm64.
@@ -58,6 +64,10 @@ public:
 	std::vector<CodePlace> virtual_slot(std::string_view base, unsigned slot) const;
 	// Why classes may be missing, a sentence; empty if all were looked for.
 	const std::string &class_problem() const;
+
+	// The part around this offset in the file, if it is one that only running functions jump to
+	// (collector/unwind_table.hpp).
+	std::optional<CodePart> continued_part(uint64_t offset) const;
 
 	// Up to `size` bytes of code at this offset in the file; fewer at the end of the segment.
 	std::string code(uint64_t offset, std::size_t size) const;

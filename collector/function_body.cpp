@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -39,17 +40,9 @@ public:
 	{
 		return x86_ ? in_group(insn, {CS_GRP_CALL}) : insn.id == ARM64_INS_BL || insn.id == ARM64_INS_BLR;
 	}
-	// To another function, or nobody knows where.
-	bool jumps_away(const cs_insn &insn) const
-	{
-		if (!in_group(insn, {CS_GRP_JUMP}) || calls(insn))
-			return false;
-		const auto target = jump_target(insn);
-		return !target || *target < 0 || *target >= static_cast<int64_t>(code_.size());
-	}
-
-private:
-	std::optional<int64_t> jump_target(const cs_insn &insn) const // as an offset: code is decoded as if it lay at 0
+	bool jumps(const cs_insn &insn) const { return in_group(insn, {CS_GRP_JUMP}) && !calls(insn); }
+	// From the first byte of the code; empty: nobody knows where.
+	std::optional<int64_t> jump_target(const cs_insn &insn) const
 	{
 		if (x86_) {
 			const cs_x86 &detail = insn.detail->x86;
@@ -62,6 +55,7 @@ private:
 		return detail.op_count > 0 && last.type == ARM64_OP_IMM ? std::optional(last.imm) : std::nullopt;
 	}
 
+private:
 	bool x86_;
 	Code code_;
 	Disassembler disassembler_;
@@ -82,30 +76,77 @@ Error not_decodable()
 	return {ErrorCode::format, "its code cannot be decoded", 0, ""};
 }
 
+// A function and the parts of it that lie elsewhere.
+class WholeFunction {
+public:
+	WholeFunction(uint16_t elf_machine, const PartAt &part_at) : machine_(elf_machine), part_at_(part_at) {}
+
+	Result<std::vector<uint64_t>> exits(uint64_t offset, Code code)
+	{
+		parts_.push_back({offset, std::string(code.begin(), code.end())});
+		for (std::size_t i = 0; i < parts_.size(); i++) // reading one may find others
+			if (const Status status = read(CodePart(parts_[i])); !status.ok())
+				return status.error();
+		if (exits_.empty())
+			return Error{ErrorCode::not_found, "it does not return", 0, ""};
+		std::sort(exits_.begin(), exits_.end());
+		return std::move(exits_);
+	}
+
+private:
+	static constexpr std::size_t kMostParts = 32;
+
+	Status read(const CodePart &part)
+	{
+		Body body(machine_, {reinterpret_cast<const uint8_t *>(part.code.data()), part.code.size()});
+		std::optional<uint64_t> away;
+		const bool whole = body.each([&](std::size_t at, const cs_insn &insn) {
+			if (body.returns(insn)) {
+				exits_.push_back(part.offset + at);
+			} else if (body.jumps(insn) && !away) {
+				const auto target = body.jump_target(insn);
+				if (!target || !is_part(part.offset + static_cast<uint64_t>(*target)))
+					away = part.offset + at;
+			}
+		});
+		if (!whole)
+			return not_decodable();
+		if (away)
+			return Error{ErrorCode::not_found,
+				     fmt::format("it is also left by a jump, at {:+}, behind which its end is not seen",
+						 static_cast<int64_t>(*away - parts_[0].offset)),
+				     0, ""};
+		return Done{};
+	}
+
+	bool is_part(uint64_t offset)
+	{
+		const auto is_inside = [&](const CodePart &part) { return offset - part.offset < part.code.size(); };
+		if (std::any_of(parts_.begin(), parts_.end(), is_inside))
+			return true;
+		if (parts_.size() == kMostParts)
+			return false;
+		auto part = part_at_(offset);
+		if (!part || !is_inside(*part))
+			return false;
+		parts_.push_back(std::move(*part));
+		return true;
+	}
+
+	uint16_t machine_;
+	const PartAt &part_at_;
+	std::vector<CodePart> parts_; // the first is the function itself
+	std::vector<uint64_t> exits_;
+};
+
 } // namespace
 
-Result<std::vector<uint64_t>> exits_of(uint16_t elf_machine, std::span<const uint8_t> code)
+Result<std::vector<uint64_t>> exits_of(uint16_t elf_machine, uint64_t offset, std::span<const uint8_t> code,
+				       const PartAt &part_at)
 {
 	if (!is_known(elf_machine))
 		return unknown_machine(elf_machine);
-	Body body(elf_machine, code);
-	std::vector<uint64_t> exits;
-	std::optional<uint64_t> jump;
-	const bool whole = body.each([&](std::size_t offset, const cs_insn &insn) {
-		if (body.returns(insn))
-			exits.push_back(offset);
-		else if (!jump && body.jumps_away(insn))
-			jump = offset;
-	});
-	if (!whole)
-		return not_decodable();
-	if (jump)
-		return Error{ErrorCode::not_found,
-			     fmt::format("it is also left by a jump, at +{}, behind which its end is not seen", *jump),
-			     0, ""};
-	if (exits.empty())
-		return Error{ErrorCode::not_found, "it does not return", 0, ""};
-	return exits;
+	return WholeFunction(elf_machine, part_at).exits(offset, code);
 }
 
 Result<std::vector<uint64_t>> behind_calls_of(uint16_t elf_machine, std::span<const uint8_t> code)

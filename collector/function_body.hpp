@@ -7,18 +7,24 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "collector/code_index.hpp"
 #include "recording/result.hpp"
 
 namespace neuroperf::collector {
 
-// Offsets of the instructions that return to the caller. Errors: format (not decodable), not_found (there is none, or
-// the function is also left by a jump, behind which nobody sees it return), unsupported (another machine).
-Result<std::vector<uint64_t>> exits_of(uint16_t elf_machine, std::span<const uint8_t> code);
+// Where in the file the instructions are that return to the caller, of a function at `offset`, ordered. A jump out of
+// it goes on in what `part_at` knows of the place it leads to. Errors: format (not decodable), not_found (there is
+// none, or the function is also left by a jump, behind which nobody sees it return), unsupported (another machine).
+using PartAt = std::function<std::optional<CodePart>(uint64_t offset)>;
+Result<std::vector<uint64_t>> exits_of(uint16_t elf_machine, uint64_t offset, std::span<const uint8_t> code,
+				       const PartAt &part_at);
 
-// Offsets behind its calls. Errors as above.
+// Offsets behind its calls, from its begin. Errors as above.
 Result<std::vector<uint64_t>> behind_calls_of(uint16_t elf_machine, std::span<const uint8_t> code);
 
 // Addresses that it computes relative to itself, in order, if it lies at `address`: of data or functions. As far as it

@@ -127,12 +127,13 @@ private:
 		if (code.size == 0 || code.size > kMostBodyBytes)
 			return Error{ErrorCode::not_found, "where it ends is not known", 0, ""};
 		const std::string bytes = code_of(code, kMostBodyBytes);
-		const auto exits = exits_of(file_.machine(), view(bytes));
+		const auto exits = exits_of(file_.machine(), code.offset, view(bytes),
+					    [&](uint64_t offset) { return file_.continued_part(offset); });
 		if (!exits.ok())
 			return exits.error();
 		std::vector<ProbePoint> points;
-		for (const uint64_t offset : *exits)
-			points.push_back({offset, ProbeCost::stepped, 0, "ret"});
+		for (const uint64_t offset : *exits) // some lie in front of the function
+			points.push_back({offset - code.offset, ProbeCost::stepped, 0, "ret"});
 		return points;
 	}
 

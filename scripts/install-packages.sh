@@ -19,7 +19,7 @@ packages_of() {
 	guest) echo qemu-system-x86 qemu-system-arm g++-aarch64-linux-gnu busybox-static binutils zstd python3 linux-perf ;;
 	# Runtimes for neural networks, and what runs them. Node.js may come from elsewhere, with an npm that Debian's
 	# package cannot stand beside.
-	runtime) echo neuron python3-neuron openmpi-bin libopencv-dnn-dev libdnnl-dev libarmnn-dev libarmnn-cpuref-backend22 python3-brian "$(command -v npm >/dev/null || echo nodejs npm)" ;;
+	runtime) echo neuron python3-neuron openmpi-bin libopencv-dnn-dev libdnnl-dev libarmnn-dev libarmnn-cpuref-backend22 python3-brian python3-torch "$(command -v npm >/dev/null || echo nodejs npm)" ;;
 	demo) echo linux-perf ;;
 	lint) echo clang-format-14 git ;;
 	fuzz) echo clang-14 libclang-rt-14-dev ;;

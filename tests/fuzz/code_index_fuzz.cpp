@@ -13,9 +13,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const auto index = collector::CodeIndex::read(opened.get());
 	if (!index.ok())
 		return 0;
-	for (const collector::CodePlace &place : index->any("*a*"))
+	for (const collector::CodePlace &place : index->any("*a*")) {
 		if (place.offset >= size || index->code(place.offset, 16).size() > 16)
 			__builtin_trap();
+		const auto part = index->continued_part(place.offset);
+		if (part && (part->offset > place.offset || part->offset + part->code.size() > size))
+			__builtin_trap();
+	}
 	index->exported("*");
 	index->data("environ");
 	for (const char *base : {"St9exception", "N2np4BaseE", "1A"})

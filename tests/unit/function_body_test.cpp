@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <cctype>
+#include <map>
 #include <random>
 #include <string>
 #include <string_view>
@@ -34,6 +35,19 @@ Bytes followed_by(Bytes code, const Bytes &more)
 {
 	code.insert(code.end(), more.begin(), more.end());
 	return code;
+}
+
+constexpr uint64_t kOffset = 0x1000; // of a function in its file
+
+// Exits from the function's begin, of one that has no other parts.
+Result<Offsets> exits_of(uint16_t machine, const Bytes &code)
+{
+	auto exits = collector::exits_of(machine, kOffset, code, [](uint64_t) { return std::nullopt; });
+	if (!exits.ok())
+		return exits;
+	for (uint64_t &exit : *exits)
+		exit -= kOffset;
+	return exits;
 }
 
 std::string why_no_exits(uint16_t machine, const Bytes &code)
@@ -111,6 +125,63 @@ TEST(FunctionBody, OtherMachinesAreUnsupported)
 		EXPECT_EQ(behind_calls_of(machine, kX86).error().code, ErrorCode::unsupported);
 		EXPECT_THAT(addresses_taken(machine, bytes_of("48 8d 05 00 01 00 00"), 0x1000), IsEmpty());
 	}
+}
+
+// je -0x16; ret, at kOffset; `parts` by offset. Which places were asked for is added to `asked`.
+Result<Offsets> exits_with_parts(const std::map<uint64_t, Bytes> &parts, std::vector<uint64_t> *asked = nullptr)
+{
+	const auto part_at = [&](uint64_t offset) -> std::optional<CodePart> {
+		if (asked)
+			asked->push_back(offset);
+		auto after = parts.upper_bound(offset);
+		if (after == parts.begin())
+			return std::nullopt;
+		--after;
+		return CodePart{after->first, std::string(after->second.begin(), after->second.end())};
+	};
+	return collector::exits_of(EM_X86_64, kOffset, bytes_of("74 e8 | c3"), part_at);
+}
+
+TEST(FunctionBody, PartsThatAreElsewhereAreReadToo)
+{
+	constexpr uint64_t kPart = kOffset - 0x20;
+	// nops; at +0xa, where the function jumps to: ret; jmp to the function's last byte; jmp to its own begin
+	const Bytes returns = bytes_of("90 90 90 90 90 90 90 90 90 90 | c3 | eb 15 | eb f1");
+	std::vector<uint64_t> asked;
+	const auto exits = exits_with_parts({{kPart, returns}}, &asked);
+	ASSERT_TRUE(exits.ok()) << exits.error().what;
+	EXPECT_THAT(*exits, ElementsAre(kPart + 0xa, kOffset + 2));
+	EXPECT_THAT(asked, ElementsAre(kPart + 0xa)) << "what is inside is not asked for";
+
+	// A part jumps to another: jmp +0x2e, behind the function.
+	const auto chain = exits_with_parts({{kPart + 0xa, bytes_of("eb 2e")}, {kOffset + 0x1a, bytes_of("90 | c3")}});
+	ASSERT_TRUE(chain.ok()) << chain.error().what;
+	EXPECT_THAT(*chain, ElementsAre(kOffset + 2, kOffset + 0x1b));
+}
+
+TEST(FunctionBody, PartsThatHideTheEnd)
+{
+	constexpr uint64_t kTarget = kOffset - 0x16;
+	const auto why = [](const std::map<uint64_t, Bytes> &parts) {
+		const auto exits = exits_with_parts(parts);
+		return exits.ok() ? "" : exits.error().what;
+	};
+	EXPECT_THAT(why({}), HasSubstr("left by a jump, at +0,"));
+	EXPECT_THAT(why({{kTarget - 8, bytes_of("c3")}}), HasSubstr("left by a jump, at +0,")) << "ends before it";
+	EXPECT_THAT(why({{kTarget, bytes_of("90 | ff e0")}}), HasSubstr("left by a jump, at -21,"));
+	EXPECT_THAT(why({{kTarget, bytes_of("06")}}), HasSubstr("cannot be decoded"));
+	EXPECT_THAT(why({{kTarget, {}}}), HasSubstr("left by a jump, at +0,"));
+}
+
+TEST(FunctionBody, PartsWithoutEnd)
+{
+	std::size_t asked = 0;
+	const auto part_at = [&](uint64_t offset) { // jmp +0x10
+		asked++;
+		return std::optional(CodePart{offset, std::string("\xeb\x10", 2)});
+	};
+	EXPECT_FALSE(collector::exits_of(EM_X86_64, kOffset, bytes_of("74 e8 | c3"), part_at).ok());
+	EXPECT_LT(asked, 100u);
 }
 
 TEST(FunctionBody, CallsGoOnBehindThem)

@@ -188,8 +188,9 @@ TEST(RuntimeMatch, AtTheExitEveryReturnIsProbed)
 	EXPECT_THAT(match->refused, IsEmpty());
 	const CodePlace function = the_function(match.index(), "small_two_ends");
 	const std::string body = match.index().code(function.offset, function.size);
-	const auto exits =
-		exits_of(match.index().machine(), {reinterpret_cast<const uint8_t *>(body.data()), body.size()});
+	const auto exits = exits_of(match.index().machine(), function.offset,
+				    {reinterpret_cast<const uint8_t *>(body.data()), body.size()},
+				    [&](uint64_t offset) { return match.index().continued_part(offset); });
 	ASSERT_TRUE(exits.ok());
 	EXPECT_THAT(match.names(0), SizeIs(exits->size())) << "two where compilers keep them apart, as g++ does";
 	EXPECT_THAT(match.names(1), testing::Not(IsEmpty()));
@@ -215,6 +216,18 @@ TEST(RuntimeMatch, AFunctionThatIsLeftByAJumpIsRefusedAtItsExit)
 	const Matched at_entry(kWhole, fmt::format(fmt::runtime(place), "entry"));
 	EXPECT_THAT(at_entry->functions, SizeIs(1));
 	EXPECT_THAT(at_entry->refused, IsEmpty());
+}
+
+TEST(RuntimeMatch, AFunctionGoesOnInThePartThatIsPutAway)
+{
+	for (const char *path : {kWhole, kStripped}) {
+		const Matched match(path, R"json({"name": "ends", "means": "spikes",
+			"find": {"exported": "small_cold_part"}, "at": "exit", "count": "result"})json");
+		EXPECT_THAT(match->refused, IsEmpty());
+		EXPECT_THAT(match->functions, testing::Not(IsEmpty()));
+		for (const FoundFunction &found : match->functions)
+			EXPECT_EQ(match.code(found, the_return().size()), the_return());
+	}
 }
 
 // Each function has the data of its own name, and the number that the file has for it.
