@@ -53,4 +53,13 @@ void restore_environment()
 	}
 }
 
+std::string variable_of_program(std::string_view name)
+{
+	for (const std::string &variable : forgotten())
+		if (name_of(variable) == name)
+			return variable.substr(std::min(name.size() + 1, variable.size()));
+	const char *const value = std::getenv(std::string(name).c_str());
+	return value ? value : "";
+}
+
 } // namespace neuroperf::collector

@@ -3,6 +3,9 @@
 // say of files, servers, programs to run, CPUs and who they are is then not believed, by us or the libraries we use.
 #pragma once
 
+#include <string>
+#include <string_view>
+
 namespace neuroperf::collector {
 
 // Forgets, with file capabilities, every variable but those that only say how to print, where commands are, and which
@@ -12,5 +15,8 @@ void distrust_environment();
 
 // Brings back what was forgotten: for a program that is about to be executed with its user's own rights.
 void restore_environment();
+
+// What a variable is for that program; empty without. Not to be believed.
+std::string variable_of_program(std::string_view name);
 
 } // namespace neuroperf::collector

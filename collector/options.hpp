@@ -34,6 +34,7 @@ struct RecordOptions {
 	std::vector<std::string> runtime_files; // descriptions of the user's
 	double probe_budget = 0.02;             // share of a thread's time that probes in runtimes may cost; 1: any
 	bool per_shape = false;                 // layers of runtimes are told apart by shape too
+	bool python_names = false;              // layers of Python frameworks have the names of their modules
 	bool no_switches = false;               // do not record when threads get and leave a CPU
 	bool user_only = false;                 // nothing of the kernel
 	std::optional<uint64_t> ring_bytes;     // of each CPU's perf ring

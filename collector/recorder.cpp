@@ -157,7 +157,14 @@ Status Session::launch()
 {
 	if (Status created = sources_.create_shared_rings(); !created.ok())
 		return created;
-	auto launch = Launch::prepare({options_.command, {sources_.rings->environment()}, plan().run_as, open_files_});
+	std::vector<std::string> environment = {sources_.rings->environment()};
+	if (options_.python_names) {
+		if (Status created = sources_.create_python_names(); !created.ok())
+			return created;
+		for (std::string &variable : sources_.python_names->environment())
+			environment.push_back(std::move(variable));
+	}
+	auto launch = Launch::prepare({options_.command, std::move(environment), plan().run_as, open_files_});
 	if (!launch.ok())
 		return launch.error();
 	launch_.emplace(std::move(*launch));

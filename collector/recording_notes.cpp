@@ -68,7 +68,7 @@ void write_notes_of_runtimes(const RuntimeProbes &runtimes, RecorderLog *log)
 			file.places_missing.empty() ? kInfo : kWarning, "runtime_places",
 			fmt::format(
 				"{} in {}: {} of {} places found{}{}, {} of {} functions probed ({} where the "
-				"kernel must single-step), {} hits",
+				"kernel must single-step), {} calls",
 				file.title, file.path, file.places_found, file.places,
 				file.places_missing.empty() ? "" : "; missing: ", fmt::join(file.places_missing, ", "),
 				file.functions_attached, file.functions, file.stepped, runtimes.hits_in(file)),
@@ -150,6 +150,24 @@ void write_notes_of_runtimes(const RuntimeProbes &runtimes, RecorderLog *log)
 				"");
 }
 
+void write_notes_of_python(const PythonNamesCounts &told, const RuntimeProbes *runtimes, RecorderLog *log)
+{
+	if (told.names == 0)
+		log->write_note(kWarning, "python_names",
+				"no program told names of its modules, as --python-names asks",
+				"it needs PyTorch in a Python that heeds PYTHONPATH (not -I, -E, -S)");
+	else
+		log->write_note(kInfo, "python_names",
+				fmt::format("Python told {} names of parameters; {} layers are named by them",
+					    told.names, runtimes ? runtimes->counts().spans.python_named : 0),
+				"");
+	if (told.bad_lines + told.left_out > 0)
+		log->write_note(kWarning, "python_names_left_out",
+				fmt::format("{} names of modules make no sense, and {} are more than are kept",
+					    told.bad_lines, told.left_out),
+				"");
+}
+
 } // namespace
 
 void write_opening_notes(const Sources &sources, RecorderLog *log)
@@ -195,6 +213,9 @@ void write_closing_notes(const Sources &sources, const std::vector<ChildProcess>
 		write_notes_of_children(sources.attached->counts(), log);
 	if (sources.runtimes)
 		write_notes_of_runtimes(*sources.runtimes, log);
+	if (sources.python_names)
+		write_notes_of_python(sources.python_names->counts(), sources.runtimes ? &*sources.runtimes : nullptr,
+				      log);
 }
 
 void write_source_stats(const Sources &sources, RecorderLog *log)

@@ -120,7 +120,8 @@ private:
 	RuntimeDescription read_root(const json &root)
 	{
 		RuntimeDescription description;
-		allow(root, "description", {"schema", "name", "title", "tested", "match", "callers", "places"});
+		allow(root, "description",
+		      {"schema", "name", "title", "tested", "match", "names", "callers", "places"});
 		if (error_)
 			return description;
 		if (string_in(root, "schema", "description", false) != "neuroperf.runtime/1")
@@ -129,6 +130,11 @@ private:
 		description.title = string_in(root, "title", "description", false);
 		description.tested = string_in(root, "tested", "description", false);
 		read_match(root.value("match", json()), &description);
+		if (root.contains("names")) {
+			description.names_from_python = root["names"] == "python";
+			if (!description.names_from_python)
+				fail("description", "its \"names\" must be \"python\"");
+		}
 		if (root.contains("callers"))
 			description.callers = strings_in(root, "callers", "description");
 		const json places = root.value("places", json());

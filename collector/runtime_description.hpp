@@ -76,6 +76,7 @@ struct RuntimeDescription {
 	std::string requires_symbol;    // exported, or empty
 	std::string requires_class;     // by RTTI, or empty
 	std::vector<RuntimePlace> places;
+	bool names_from_python = false;   // layers are known by addresses that Python tells names of
 	std::vector<std::string> callers; // patterns of functions that call them: where ends of calls are seen at once
 
 	bool has_inferences() const;

@@ -378,6 +378,13 @@ RuntimeProbes::~RuntimeProbes()
 		detach();
 }
 
+void RuntimeProbes::use_names_of(PythonNames *names)
+{
+	impl_->spans.set_python_names([names](uint32_t pid, uint64_t address, uint64_t time_ns) {
+		return names->name_of(pid, address, time_ns);
+	});
+}
+
 void RuntimeProbes::enable()
 {
 	impl_->enabled = true;

@@ -74,6 +74,8 @@ public:
 	RuntimeProbes(RuntimeProbes &&other) noexcept;
 	RuntimeProbes &operator=(RuntimeProbes &&) = delete;
 
+	// Whose names layers have that are described so. Must stay.
+	void use_names_of(PythonNames *names);
 	void enable();
 	void disable();
 	// Has the kernel tell at once of what a launched program, stopped before exec, or (-1) any process maps.

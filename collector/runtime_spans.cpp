@@ -343,6 +343,11 @@ uint32_t RuntimeSpans::id_of(const np_runtime_event &event, const NumberedPlace 
 {
 	const RuntimePlace &described = *place.place;
 	Names *const known = names_of(event, described);
+	const ToldName *const told = known ? python_name(event, place) : nullptr;
+	if (const uint32_t name = told ? told->number : 0; known && known->python_name != name) {
+		known->python_name = name; // another object has come to this address
+		known->id = known->start_up_id = 0;
+	}
 	uint32_t *const id = known ? (start_up ? &known->start_up_id : &known->id) : nullptr;
 	if (id && *id != 0)
 		return *id;
@@ -350,6 +355,10 @@ uint32_t RuntimeSpans::id_of(const np_runtime_event &event, const NumberedPlace 
 	definition.what = described.means == PlaceMeans::inference ? NP_DEFINES_INFERENCE : NP_DEFINES_LAYER;
 	definition.name = known && !known->name.empty() ? known->name : described.name;
 	fill_in(functions_[event.function], &definition.name);
+	if (told) {
+		definition.name = told->name;
+		counts_.python_named++;
+	}
 	if (known)
 		definition.name += known->shape;
 	if (start_up)
@@ -361,6 +370,13 @@ uint32_t RuntimeSpans::id_of(const np_runtime_event &event, const NumberedPlace 
 	if (id)
 		*id = made;
 	return made;
+}
+
+const ToldName *RuntimeSpans::python_name(const np_runtime_event &event, const NumberedPlace &place)
+{
+	if (!python_name_of_ || !place.runtime->names_from_python || place.place->means != PlaceMeans::layer)
+		return nullptr;
+	return python_name_of_(event.pid, event.identity, event.time_ns);
 }
 
 uint32_t RuntimeSpans::number(Definition definition, uint64_t identity)

@@ -27,6 +27,7 @@
 
 #include "bpf/runtime_event.h"
 #include "collector/probe_cost.hpp"
+#include "collector/python_names.hpp"
 #include "collector/runtime_description.hpp"
 #include "collector/shared_rings.hpp"
 
@@ -62,7 +63,8 @@ struct RuntimeSpansCounts {
 	uint64_t unnamed = 0;                // hits whose name could not be read
 	uint64_t bad_records = 0;            // of places that nobody has described
 	uint64_t without_number = 0;
-	uint64_t start_up = 0; // hits outside of any inference of their runtime
+	uint64_t python_named = 0; // layers that have a name of Python's
+	uint64_t start_up = 0;     // hits outside of any inference of their runtime
 };
 
 class RuntimeSpans {
@@ -76,6 +78,9 @@ public:
 	// A probe behind calls, where the stack pointer is so far below what it was right after them. Returns its
 	// number.
 	uint32_t add_return(uint32_t pushed_bytes, ProbeCost cost = ProbeCost::emulated);
+	// What Python calls the object at an address of a process at a time; null if nobody has said.
+	using NameOf = std::function<const ToldName *(uint32_t pid, uint64_t address, uint64_t time_ns)>;
+	void set_python_names(NameOf name_of) { python_name_of_ = std::move(name_of); }
 	// From now on ends tell what probes have cost, as far as it is known.
 	void set_costs(const ProbeCosts &costs) { costs_ = costs; }
 	// Callers that were met for the first time since the last call.
@@ -133,6 +138,7 @@ private:
 	struct Names {
 		std::string name, kind, shape;
 		uint32_t id = 0, start_up_id = 0; // 0: none yet
+		uint32_t python_name = 0;         // its number; 0: it has none
 	};
 
 	void enter(const np_runtime_event &event, const Emit &emit);
@@ -148,6 +154,7 @@ private:
 	void end_innermost(const std::function<bool(const Open &call)> &has_ended, const Emit &emit);
 	Names *names_of(const np_runtime_event &event, const RuntimePlace &place);
 	uint32_t id_of(const np_runtime_event &event, const NumberedPlace &place, bool start_up);
+	const ToldName *python_name(const np_runtime_event &event, const NumberedPlace &place);
 	uint32_t number(Definition definition, uint64_t identity);
 
 	std::vector<NumberedPlace> places_;
@@ -156,6 +163,7 @@ private:
 	std::vector<Return> returns_;                            // by probe
 	std::vector<std::array<uint64_t, kHitClasses>> entries_; // hits by place
 	ProbeCosts costs_;
+	NameOf python_name_of_;
 	std::map<RuntimeCaller, uint64_t> callers_; // since when they are watched; UINT64_MAX: not yet
 	std::vector<RuntimeCaller> fresh_callers_, taken_callers_;
 	std::unordered_map<uint32_t, Thread> threads_;

@@ -36,6 +36,15 @@ Status Sources::create_shared_rings()
 	return Done{};
 }
 
+Status Sources::create_python_names()
+{
+	auto created = PythonNames::create(plan_.run_as);
+	if (!created.ok())
+		return created.error();
+	python_names.emplace(std::move(*created));
+	return Done{};
+}
+
 void Sources::open(const RecordOptions &options, pid_t program, OpenFileLimit *open_files)
 {
 	open_tracepoints(options, program);
@@ -50,6 +59,8 @@ void Sources::open(const RecordOptions &options, pid_t program, OpenFileLimit *o
 	if (plan_.runtimes.empty())
 		return;
 	runtimes.emplace(plan_, kAttachedRingBytes);
+	if (python_names)
+		runtimes->use_names_of(&*python_names);
 	if (plan_.events.empty())
 		return;
 	if (program != 0 && plan_.target.kind == Target::Kind::program) {

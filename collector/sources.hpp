@@ -31,6 +31,7 @@ public:
 
 	// For a program that is about to be launched.
 	Status create_shared_rings();
+	Status create_python_names();
 	// `program`: the launched one, stopped before exec; 0 without one. What cannot be opened has its error below.
 	void open(const RecordOptions &options, pid_t program, OpenFileLimit *open_files);
 	std::vector<int> descriptors() const; // to poll: readable when something is urgent
@@ -59,6 +60,7 @@ public:
 	std::optional<PerfEvents> events;
 	std::optional<BpfTracepoints> tracepoints; // with events `by_bpf` only
 	std::optional<AttachedEvents> attached;    // with running tasks only
+	std::optional<PythonNames> python_names;   // outlives the probes in runtimes
 	std::optional<RuntimeProbes> runtimes;     // with runtimes to look for only
 	std::optional<Error> sampling_error, sample_filter_error, tracepoints_error, attach_error;
 

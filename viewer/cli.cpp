@@ -87,6 +87,8 @@ void add_record(CLI::App &app, RecordCommand *command)
 		->check(CLI::Range(0.01, 100.0).description(""))
 		->type_name("PERCENT");
 	record->add_flag("--per-shape", options.per_shape, "Tell the layers of runtimes apart by shape too");
+	record->add_flag("--python-names", options.python_names,
+			 "Name the layers of Python frameworks (PyTorch) as the program's modules are named");
 	record->add_flag("--no-switches", options.no_switches, "Do not record when threads get and leave a CPU");
 	record->add_flag("--user-only", options.user_only, "Record nothing of the kernel");
 	record->add_flag("-z{1},--compression-level{1}", options.compression_level,

@@ -12,7 +12,7 @@ import unittest
 SOURCE_DIR = os.environ.get("NEUROPERF_SOURCE_DIR", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 FOLDER = os.path.join(os.path.realpath(SOURCE_DIR), "data", "python", "neuroperf_names")
 SYSTEM_PYTHON = "/usr/bin/python3"  # Debian's PyTorch is of Debian's Python
-Line = collections.namedtuple("Line", "process address name kind")
+Line = collections.namedtuple("Line", "process time address name kind")
 
 # A program prints the names and addresses that it knows itself; "net" is what they are of.
 BEGIN = """
@@ -61,7 +61,8 @@ class PythonNames(unittest.TestCase):
 
     def told(self):
         """As the programs print it; the last line of an address counts."""
-        return sorted({line[:2]: " ".join(line[:3]) for line in self.lines()}.values())
+        return sorted({(line.process, line.address): f"{line.process} {line.address} {line.name}"
+                       for line in self.lines()}.values())
 
 
 class WithoutTorch(PythonNames):
@@ -271,7 +272,7 @@ print(net(torch.ones(1)).shape, len(module._global_forward_pre_hooks), signal.si
         text = b"".join(iter(lambda: os.read(reader, 65536), b""))
         self.assertGreater(len(text), 60000)
         self.assertTrue(text.endswith(b"\n"))
-        self.assertEqual({line.count(b"\t") for line in text.splitlines()}, {3})
+        self.assertEqual({line.count(b"\t") for line in text.splitlines()}, {4})
 
     def test_a_reader_that_is_gone(self):
         """It goes between open and write, where the program has SIGPIPE at its default, which would end it."""

@@ -108,6 +108,16 @@ class PyTorch(runtime_support.RuntimeTest):
         self.assertEqual(set(seen), {(f"{name}.weight_{part}_l0", "linear") for name in ("lstm", "gru")
                                      for part in ("ih", "hh")})
 
+    def test_layers_have_the_names_of_modules(self):
+        _, report = self.record_torch("torch_net.py", "--passes", 3, recorder=("--python-names", *EXACT))
+        calls = {(row["name"], row["kind"]): row["calls"] for row in report["layers"] if row["kind"] != "operator"}
+        for module, (kind, in_a_pass) in MODULES.items():
+            self.assertEqual(calls.pop((module, kind)), 3 * in_a_pass, module)
+        # Recurrent layers use linear ones, with two of their weights each.
+        self.assertEqual(set(calls), {(name, "linear") for name in ("lstm", "lstm #2", "gru", "gru #2")})
+        told = [item["text"] for item in report["quality"] if item["code"] == "python_names"]
+        self.assertRegex(told[0], r"^Python told \d+ names of parameters; 21 layers are named by them$")
+
     def assert_spikes(self, own, report):
         rows = [row["spikes"] for row in report["layers"] if row["kind"] == "spikes"]
         self.assertGreater(min(own["spikes"].values()), 0)

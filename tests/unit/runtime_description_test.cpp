@@ -48,6 +48,7 @@ constexpr std::string_view kTiny = R"json({
 constexpr std::string_view kLarge = R"json({
   "schema": "neuroperf.runtime/1", "name": "large", "title": "Large", "tested": "1.0",
   "match": {"files": ["liblarge.so*"]},
+  "names": "python",
   "callers": ["large_run", "large::Executor::*"],
   "places": [
     {"name": "session", "means": "inference", "find": {"table": "LargeGetApi", "slots": [0, 9]}, "at": "entry"},
@@ -95,6 +96,7 @@ TEST(RuntimeDescription, ReadsAllThatAPlaceMayHave)
 {
 	const auto runtime = parse_runtime_description(kLarge, "large.json");
 	ASSERT_TRUE(runtime.ok()) << runtime.error().what;
+	EXPECT_TRUE(runtime->names_from_python);
 	EXPECT_THAT(runtime->callers, ElementsAre("large_run", "large::Executor::*"));
 	ASSERT_EQ(runtime->places.size(), 4u);
 	const RuntimePlace &session = runtime->places[0], &op = runtime->places[1], &fired = runtime->places[2],
@@ -153,6 +155,8 @@ TEST(RuntimeDescription, MistakesInWhatAPlaceMayHave)
 		{"\"slots\": [0, 9]", "\"slots\": [0, 1001]", "places[0].find.slots", "from 0 to 1000"},
 		{", \"slots\": [0, 9]", "", "places[0].find.slots", "1 to 4 numbers"},
 		{"\"table\": \"LargeGetApi\"", "\"table\": \"LargeGetApi\", \"symbol\": \"a\"", "places[0].find", "one of \"exported\", \"symbol\", \"class\" and \"table\""},
+		{"\"python\"", "\"perl\"", "description", "\"names\" must be \"python\""},
+		{"\"python\"", "true", "description", "\"names\" must be \"python\""},
 		{"[\"large_run\", \"large::Executor::*\"]", "\"large_run\"", "description", "\"callers\" must be a list"},
 		{"[\"large_run\", \"large::Executor::*\"]", "[3]", "description.callers", "must hold texts"},
 	};

@@ -520,6 +520,53 @@ TEST_F(Spans, AShapeWithoutANameIsBehindThatOfThePlace)
 	EXPECT_THAT(events(), ElementsAre("+conv2d [7]"));
 }
 
+// Python's name stands for the place's and the runtime's, from the moment on at which it was told.
+TEST_F(Spans, LayersAreCalledWhatPythonCallsThem)
+{
+	runtime_.names_from_python = true;
+	runtime_.places[1].means = PlaceMeans::layer;
+	std::map<uint64_t, ToldName> told;
+	spans_.set_python_names([&](uint32_t pid, uint64_t address, uint64_t) -> const ToldName * {
+		EXPECT_EQ(pid, 7u);
+		return told.contains(address) ? &told[address] : nullptr;
+	});
+	const auto shape = [](np_runtime_names *names) {
+		names->shape_count = 2;
+		names->shape[0] = 3;
+		names->shape[1] = 4;
+	};
+	run(0x50, shape);
+	told[0x50] = {1, 1, "layer1.0.conv1"};
+	run(0x50, shape);
+	run(0x60, shape);
+	told[0x50] = {9, 2, "layer2"}; // another object has come there
+	enter(1, 900, 0x50);
+	leave(1, 900);
+	enter(1, 900, 0x50);
+	leave(1, 900);
+	EXPECT_THAT(events(), ElementsAre("+node [3x4]", "-node [3x4]", "+layer1.0.conv1 [3x4]",
+					  "-layer1.0.conv1 [3x4]", "+node [3x4] #2", "-node [3x4] #2", "+layer2 [3x4]",
+					  "-layer2 [3x4]", "+layer2 [3x4]", "-layer2 [3x4]"));
+	EXPECT_EQ(spans_.counts().python_named, 2u);
+}
+
+TEST_F(Spans, PythonNamesOnlyLayersOfRuntimesThatSaySo)
+{
+	uint64_t asked = 0;
+	const ToldName name{1, 1, "conv1"};
+	spans_.set_python_names([&](uint32_t, uint64_t, uint64_t) {
+		asked++;
+		return &name;
+	});
+	run(0x50, [](np_runtime_names *) {}); // an operator of a runtime that does not
+	runtime_.names_from_python = true;
+	run(0x60, [](np_runtime_names *) {}); // an operator
+	EXPECT_EQ(asked, 0u);
+	runtime_.places[1].means = PlaceMeans::layer;
+	run(0x70, [](np_runtime_names *) {});
+	EXPECT_EQ(asked, 1u);
+}
+
 TEST_F(Spans, StarsOfThePatternStandInNames)
 {
 	runtime_.places[3].name = "spikes of {1}, {2} {3} {symbol}";

@@ -183,6 +183,9 @@ Result<RecordOptions> checked_options(const RecordCommand &command)
 			return set.error();
 	if (Status set = set_limits(command, &options); !set.ok())
 		return set.error();
+	if (options.python_names && !options.records_command())
+		return Error{ErrorCode::usage, "--python-names: a program that runs already cannot be asked", 0,
+			     "launch it: neuroperf record --python-names -- COMMAND"};
 	return options;
 }
 

@@ -5,17 +5,18 @@ Python runs this file at its start when the folder is on PYTHONPATH. It prints n
 anything fails, and then runs the sitecustomize that is hidden by this one.
 
 When torch.nn has been imported, the first call of a network writes a line for each parameter of its modules, before
-the call goes on, to the file or pipe whose path is in NEUROPERF_PYTHON_NAMES. Four fields, separated by tabs:
+the call goes on, to the file or pipe whose path is in NEUROPERF_PYTHON_NAMES. Five fields, separated by tabs:
 
-  process  address  name  kind
+  process  time  address  name  kind
 
-The process is as os.getpid() has it, the address of the tensor (a TensorImpl *) has 0x in front, the name is that of
+The process is as os.getpid() has it, the time as time.monotonic_ns(), the address of the tensor (a TensorImpl *) has 0x in front, the name is that of
 the module, and the kind its class. Of what is no printable character, and of "\\", Python's escape is written. A line
-replaces what was said of its process and address before. Lines are written whole, 4096 bytes at most at once, and
+replaces, from its time on, what was said of its process and address before. Lines are written whole, 4096 bytes at most at once, and
 never wait for a reader.
 """
 import os
 import sys
+import time
 
 VARIABLE = "NEUROPERF_PYTHON_NAMES"
 MODULE = "torch.nn.modules.module"
@@ -173,7 +174,7 @@ class ModuleNames:
             for _, parameter in self._torch.Module.named_parameters(module, recurse=False):
                 address = parameter._cdata
                 if not is_named and address not in seen:
-                    lines.append(line_of(os.getpid(), address, name or kind, kind))
+                    lines.append(line_of(address, name or kind, kind))
                 seen.add(address)  # modules that share it: the first one's name, as named_parameters() has it
             if not is_named:
                 self._new.pop(id(module), None)
@@ -182,9 +183,9 @@ class ModuleNames:
             write_whole(self._path, lines)
 
 
-def line_of(process, address, name, kind):
-    fields = (printable(name), printable(kind))
-    return ("%d\t%#x\t%s\t%s\n" % ((process, address) + fields)).encode("ascii")
+def line_of(address, name, kind):
+    fields = os.getpid(), time.monotonic_ns(), address, printable(name), printable(kind)
+    return ("%d\t%d\t%#x\t%s\t%s\n" % fields).encode("ascii")
 
 
 def printable(text):
