@@ -47,8 +47,7 @@ constexpr std::string_view kTiny = R"json({
 // All that a place may have beyond that.
 constexpr std::string_view kLarge = R"json({
   "schema": "neuroperf.runtime/1", "name": "large", "title": "Large", "tested": "1.0",
-  "match": {"files": ["liblarge.so*"]},
-  "names": "python",
+  "match": {"files": ["liblarge.so*"]}, "names": "python",
   "callers": ["large_run", "large::Executor::*"],
   "places": [
     {"name": "session", "means": "inference", "find": {"table": "LargeGetApi", "slots": [0, 9]}, "at": "entry"},
