@@ -15,7 +15,7 @@ namespace neuroperf::collector {
 
 class ProbeBudget {
 public:
-	static constexpr uint64_t kCreditNs = 25'000'000;
+	static constexpr uint64_t kCreditNs = 10'000'000;
 	static constexpr uint64_t kWindowNs = 10'000'000; // of cost, for which they are put back
 
 	// A share of 1 or more: no limit.
@@ -24,6 +24,8 @@ public:
 	void drop_for_good() { for_good_ = true; }
 
 	void add_hit(uint64_t cost_ns, bool may_be_sampled, uint32_t thread);
+	// Taking probes off, or putting them back, has cost so much.
+	void add_switch(uint64_t cost_ns) { kept_cost_ns_ += cost_ns; }
 	// Of probes that may be taken off, since it was settled.
 	bool has_hits() const { return sampled_cost_ns_ > 0; }
 	// In each round, when all hits so far have been added: whether those that may be taken off are to be there from

@@ -61,8 +61,28 @@ TEST_F(ProbeBudgetTest, EachThreadBringsItsShare)
 
 TEST_F(ProbeBudgetTest, ShortProgramsAreRecordedWhole)
 {
-	EXPECT_EQ(after(120, 0.02, 0.2).times_off(), 0u);
-	EXPECT_EQ(after(240, 0.02, 0.2).times_off(), 1u);
+	EXPECT_EQ(after(50, 0.02, 0.2).times_off(), 0u);
+	EXPECT_EQ(after(100, 0.02, 0.2).times_off(), 1u);
+}
+
+// As long to come back as the hits, and the switches themselves.
+TEST_F(ProbeBudgetTest, SwitchingCostsToo)
+{
+	ProbeBudget budget(0.02);
+	uint64_t now = 0;
+	go_on(&budget, 100, 0.5, &now);
+	ASSERT_FALSE(budget.is_on());
+	budget.add_switch(20 * kMs);
+	const uint64_t off = now;
+	for (; !budget.is_on(); now += kMs)
+		budget.settle(now + kMs);
+	ProbeBudget free(0.02);
+	uint64_t free_now = 0;
+	go_on(&free, 100, 0.5, &free_now);
+	for (; !free.is_on(); free_now += kMs)
+		free.settle(free_now + kMs);
+	EXPECT_NEAR(static_cast<double>(now - free_now), 1000. * kMs, 2. * kMs) << "20 ms are 2 % of 1000";
+	EXPECT_GT(now, off);
 }
 
 TEST_F(ProbeBudgetTest, IdleTimeIsNotSavedForLater)

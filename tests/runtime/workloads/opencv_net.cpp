@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a small network, built here with random weights, in OpenCV dnn. Prints OpenCV's own numbers as one line of JSON.
+// Runs a network, built here with random weights, in OpenCV dnn: a small one, or SqueezeNet 1.1 (Iandola et al. 2016,
+// as revised in its repository) with an image of 224 x 224. Prints OpenCV's own numbers as one line of JSON.
 //
-//   opencv_net [--forwards N]
+//   opencv_net [--forwards N] [--squeezenet]
 //   g++ -O2 -I/usr/include/opencv4 opencv_net.cpp -o opencv_net -lopencv_dnn -lopencv_core
 //
 // "calls" of a layer: the passes in which getPerfProfile gave it a time; a layer that OpenCV fused into another has
@@ -60,7 +61,65 @@ void add_plain(cv::dnn::Net &net, const std::string &name, const std::string &ty
 	net.addLayerToPrev(name, type, params);
 }
 
-cv::dnn::Net build()
+int add(cv::dnn::Net &net, int input, const std::string &name, const std::string &type, cv::dnn::LayerParams params)
+{
+	const int layer = net.addLayer(name, type, params);
+	net.connect(input, 0, layer, 0);
+	return layer;
+}
+
+// And what makes it one: ReLU.
+int convolution(cv::dnn::Net &net, int input, const std::string &name, int inputs, int outputs, int size,
+		int stride = 1)
+{
+	cv::dnn::LayerParams params;
+	params.set("kernel_size", size);
+	params.set("stride", stride);
+	params.set("pad", size == 3 && stride == 1 ? 1 : 0);
+	params.set("num_output", outputs);
+	params.blobs = {random_weights({outputs, inputs, size, size}), random_weights({1, outputs})};
+	return add(net, add(net, input, name, "Convolution", params), name + "/relu", "ReLU", {});
+}
+
+int pooling(cv::dnn::Net &net, int input, const std::string &name)
+{
+	cv::dnn::LayerParams params;
+	params.set("pool", "max");
+	params.set("kernel_size", 3);
+	params.set("stride", 2);
+	return add(net, input, name, "Pooling", params);
+}
+
+int fire(cv::dnn::Net &net, int input, const std::string &name, int inputs, int squeezed, int expanded)
+{
+	const int squeeze = convolution(net, input, name + "/squeeze1x1", inputs, squeezed, 1);
+	const int ones = convolution(net, squeeze, name + "/expand1x1", squeezed, expanded, 1);
+	const int threes = convolution(net, squeeze, name + "/expand3x3", squeezed, expanded, 3);
+	const int both = add(net, ones, name + "/concat", "Concat", {});
+	net.connect(threes, 0, both, 1);
+	return both;
+}
+
+cv::dnn::Net squeezenet()
+{
+	cv::dnn::Net net;
+	int layer = pooling(net, convolution(net, 0, "conv1", 3, 64, 3, 2), "pool1");
+	layer = fire(net, layer, "fire2", 64, 16, 64);
+	layer = pooling(net, fire(net, layer, "fire3", 128, 16, 64), "pool3");
+	layer = fire(net, layer, "fire4", 128, 32, 128);
+	layer = pooling(net, fire(net, layer, "fire5", 256, 32, 128), "pool5");
+	layer = fire(net, layer, "fire6", 256, 48, 192);
+	layer = fire(net, layer, "fire7", 384, 48, 192);
+	layer = fire(net, layer, "fire8", 384, 64, 256);
+	layer = convolution(net, fire(net, layer, "fire9", 512, 64, 256), "conv10", 512, 1000, 1);
+	cv::dnn::LayerParams average;
+	average.set("pool", "ave");
+	average.set("global_pooling", true);
+	add(net, add(net, layer, "pool10", "Pooling", average), "prob", "Softmax", {});
+	return net;
+}
+
+cv::dnn::Net small_net()
 {
 	cv::dnn::Net net;
 	add_convolution(net, "first/conv", 3, 16);
@@ -71,8 +130,6 @@ cv::dnn::Net build()
 	add_pooling(net, "second/pool");
 	add_inner_product(net, "classes", 32 * 16 * 16, 10);
 	add_plain(net, "probabilities", "Softmax");
-	net.setPreferableBackend(cv::dnn::DNN_BACKEND_OPENCV);
-	net.setPreferableTarget(cv::dnn::DNN_TARGET_CPU);
 	return net;
 }
 
@@ -81,21 +138,28 @@ cv::dnn::Net build()
 int main(int argc, char **argv)
 {
 	int forwards = 100;
-	if (argc == 3 && std::strcmp(argv[1], "--forwards") == 0) {
-		forwards = std::atoi(argv[2]);
-	} else if (argc != 1) {
-		forwards = 0;
+	bool large = false;
+	for (int i = 1; i < argc; i++) {
+		if (std::strcmp(argv[i], "--forwards") == 0 && i + 1 < argc)
+			forwards = std::atoi(argv[++i]);
+		else if (std::strcmp(argv[i], "--squeezenet") == 0)
+			large = true;
+		else
+			forwards = 0;
 	}
 	if (forwards <= 0) {
-		std::fprintf(stderr, "usage: opencv_net [--forwards N]\n");
+		std::fprintf(stderr, "usage: opencv_net [--forwards N] [--squeezenet]\n");
 		return 2;
 	}
 
 	cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_ERROR);
 	cv::setNumThreads(1);
 	cv::theRNG().state = 1;
-	cv::dnn::Net net = build();
-	const cv::Mat image = random_weights({1, 3, 64, 64});
+	cv::dnn::Net net = large ? squeezenet() : small_net();
+	net.setPreferableBackend(cv::dnn::DNN_BACKEND_OPENCV);
+	net.setPreferableTarget(cv::dnn::DNN_TARGET_CPU);
+	const int side = large ? 224 : 64;
+	const cv::Mat image = random_weights({1, 3, side, side});
 	const std::vector<std::string> names = net.getLayerNames();
 	std::vector<int> calls(names.size());
 	std::vector<double> ticks(names.size());
