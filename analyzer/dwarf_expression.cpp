@@ -5,10 +5,13 @@
 
 #include <dwarf.h>
 
-#include "analyzer/leb128.hpp"
 #include "recording/bytes.hpp"
+#include "recording/leb128.hpp"
 
 namespace neuroperf::analyzer {
+
+using recording::read_sleb128;
+using recording::read_uleb128;
 
 namespace {
 

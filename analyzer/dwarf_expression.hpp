@@ -8,9 +8,12 @@
 #include <cstdint>
 #include <string_view>
 
-#include "analyzer/unwind_state.hpp"
+#include "recording/unwind_state.hpp"
 
 namespace neuroperf::analyzer {
+
+using recording::CapturedStack;
+using recording::UnwindRegisters;
 
 struct ExpressionContext {
 	const UnwindRegisters &registers;

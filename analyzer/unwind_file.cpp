@@ -5,6 +5,11 @@
 
 namespace neuroperf::analyzer {
 
+using recording::CfaRule;
+using recording::RegisterRule;
+using recording::special_registers;
+using recording::SpecialRegisters;
+
 namespace {
 
 // Content, decompressed if it must be: Go compresses .debug_frame.

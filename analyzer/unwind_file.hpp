@@ -9,10 +9,14 @@
 #include <string>
 #include <vector>
 
-#include "analyzer/call_frame_table.hpp"
 #include "analyzer/elf_file.hpp"
+#include "recording/call_frame_table.hpp"
 
 namespace neuroperf::analyzer {
+
+using recording::CallFrameRow;
+using recording::CallFrameTable;
+using recording::UnwindMachine;
 
 class UnwindFile {
 public:

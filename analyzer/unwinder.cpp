@@ -11,6 +11,10 @@
 
 namespace neuroperf::analyzer {
 
+using recording::CfaRule;
+using recording::RegisterRule;
+using recording::special_registers;
+
 namespace {
 
 // Large libraries (half a gigabyte of code) have 30 MB of .eh_frame; an index of about the same size comes to it.

@@ -15,10 +15,17 @@
 #include <vector>
 
 #include "analyzer/unwind_file.hpp"
-#include "analyzer/unwind_rules.hpp"
-#include "analyzer/unwind_state.hpp"
+#include "recording/unwind_rules.hpp"
+#include "recording/unwind_state.hpp"
 
 namespace neuroperf::analyzer {
+
+using recording::CapturedStack;
+using recording::SpecialRegisters;
+using recording::UnwindMachine;
+using recording::UnwindRegisters;
+using recording::UnwindRule;
+using recording::UnwindRuleHash;
 
 // One sample's user state, as PERF_SAMPLE_REGS_USER and PERF_SAMPLE_STACK_USER give it.
 struct UserState {

@@ -242,6 +242,17 @@ static __always_inline int sum_bytes(__u64 address, __u64 count, __u64 *sum)
 	return 1;
 }
 
+/* `*value` is where they begin, and becomes their number. */
+static __always_inline int count_elements(const struct np_place *place, __u64 end, __u64 *value)
+{
+	if (end < *value) {
+		__sync_fetch_and_add(&np_unreadable, 1);
+		return 0;
+	}
+	*value = (end - *value) / place->element_bytes;
+	return 1;
+}
+
 /* What one hit stands for; 0 if that cannot be read. */
 static __always_inline int read_count(struct pt_regs *ctx, const struct np_place *place, __u64 *value)
 {
@@ -255,7 +266,9 @@ static __always_inline int read_count(struct pt_regs *ctx, const struct np_place
 	if (place->summed.from == NP_READ_NOTHING)
 		return 1;
 	__u64 count = 0;
-	return follow(ctx, place, &place->summed, &count) && sum_bytes(*value, count, value);
+	if (!follow(ctx, place, &place->summed, &count))
+		return 0;
+	return place->element_bytes != 0 ? count_elements(place, count, value) : sum_bytes(*value, count, value);
 }
 
 static __always_inline int tells_names(const struct np_place *place)

@@ -293,10 +293,10 @@ std::optional<CodePart> CodeIndex::continued_part(uint64_t offset) const
 {
 	const auto address = address_of(offset);
 	const auto part = address ? content_->unwind().continued_part(*address) : std::nullopt;
-	const auto start = part ? content_->code_offset(part->start) : std::nullopt;
+	const auto start = part ? content_->code_offset(part->begin) : std::nullopt;
 	if (!start)
 		return std::nullopt;
-	return CodePart{*start, code(*start, part->end - part->start)};
+	return CodePart{*start, code(*start, part->end - part->begin)};
 }
 
 std::string CodeIndex::code(uint64_t offset, std::size_t size) const

@@ -72,10 +72,8 @@ void ObjectFile::add_segment(const Elf64_Phdr &header)
 		dynamic_offset_ = header.p_offset;
 		dynamic_size_ = in_file;
 	}
-	if (header.p_type == PT_GNU_EH_FRAME && header.p_vaddr < kHighestAddress) {
+	if (header.p_type == PT_GNU_EH_FRAME && header.p_vaddr < kHighestAddress)
 		unwind_address_ = header.p_vaddr;
-		unwind_size_ = in_file;
-	}
 	if (header.p_type == PT_GNU_RELRO && header.p_vaddr < kHighestAddress && header.p_memsz < kHighestAddress) {
 		constant_start_ = header.p_vaddr;
 		constant_end_ = header.p_vaddr + header.p_memsz;

@@ -36,9 +36,8 @@ public:
 	// The part of a writable segment that is constant once relocated: a range of addresses, empty without.
 	uint64_t constant_start() const { return constant_start_; }
 	uint64_t constant_end() const { return constant_end_; }
-	// The header of the table for unwinding (.eh_frame_hdr): where it is and how long, empty without.
+	// Where the header of the table for unwinding (.eh_frame_hdr) is, 0 without.
 	uint64_t unwind_address() const { return unwind_address_; }
-	uint64_t unwind_size() const { return unwind_size_; }
 	const std::vector<Elf64_Shdr> &sections() const { return sections_; }
 	std::vector<Elf64_Dyn> dynamic_entries() const;
 
@@ -51,7 +50,6 @@ public:
 	// Bytes at an offset; fewer where the file ends or cannot be read.
 	std::string at(uint64_t offset, std::size_t size) const;
 	std::size_t read_at(uint64_t offset, void *to, std::size_t size) const;
-	int descriptor() const { return file_; }
 	int error() const { return error_; } // errno of a read that failed, else 0
 
 private:
@@ -67,7 +65,7 @@ private:
 	std::vector<Elf64_Shdr> sections_;
 	uint64_t dynamic_offset_ = 0, dynamic_size_ = 0;
 	uint64_t constant_start_ = 0, constant_end_ = 0;
-	uint64_t unwind_address_ = 0, unwind_size_ = 0;
+	uint64_t unwind_address_ = 0;
 	mutable int error_ = 0;
 };
 

@@ -24,11 +24,11 @@ void RuntimeCallers::use(UprobeKind kind, const bpf_program *program, bool wide_
 }
 
 void RuntimeCallers::add_named(const FileKey &key, int file, const std::string &path,
-			       const std::vector<uint64_t> &offsets)
+			       const std::vector<uint64_t> &offsets, uint16_t place)
 {
 	Spots spots;
 	for (const uint64_t offset : offsets)
-		find({key, offset}, file, path, true, &spots);
+		find({key, offset}, file, path, true, place, &spots);
 	attach(file, &spots);
 }
 
@@ -66,11 +66,12 @@ void RuntimeCallers::look_at(const RuntimeCaller &caller, const FileMapping &map
 	auto file = open_mapped_file(static_cast<int>(caller.pid), mapping);
 	if (!file.ok())
 		return; // it has ended since
-	find(place, file->get(), mapping.path, caller.is_sampled, to);
+	find(place, file->get(), mapping.path, caller.is_sampled, std::nullopt, to);
 	to->file = std::move(*file);
 }
 
-void RuntimeCallers::find(const Place &place, int file, const std::string &path, bool sampled, Spots *to)
+void RuntimeCallers::find(const Place &place, int file, const std::string &path, bool sampled,
+			  std::optional<uint16_t> of_place, Spots *to)
 {
 	if (!probed_.try_emplace(place, false).second)
 		return;
@@ -84,7 +85,7 @@ void RuntimeCallers::find(const Place &place, int file, const std::string &path,
 					      point.ok() ? "the stack pointer moves" : point.error().what);
 		return;
 	}
-	const uint32_t number = spans_.add_return(point->pushed_bytes, point->cost);
+	const uint32_t number = spans_.add_return(point->pushed_bytes, point->cost, of_place);
 	sampled_.push_back(sampled);
 	(sampled ? to->sampled : to->kept).push_back({place, {place.second + point->offset, number}});
 }

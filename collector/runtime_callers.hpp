@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,8 +32,9 @@ public:
 	// What is attached, before anything is.
 	void use(UprobeKind kind, const bpf_program *program, bool wide_nops_are_calls);
 	// Behind all calls of functions that a description names. Many call something else: nobody misses a probe
-	// there.
-	void add_named(const FileKey &key, int file, const std::string &path, const std::vector<uint64_t> &offsets);
+	// there. What they cost is that of the description's place.
+	void add_named(const FileKey &key, int file, const std::string &path, const std::vector<uint64_t> &offsets,
+		       uint16_t place);
 	// Behind those calls that `spans` has met since the last time. The kernel takes as long for one as for many.
 	void add_met();
 
@@ -47,7 +49,8 @@ private:
 		std::vector<std::pair<Place, UprobeSpot>> kept, sampled;
 	};
 	void look_at(const RuntimeCaller &caller, const FileMapping &mapping, Spots *to);
-	void find(const Place &place, int file, const std::string &path, bool sampled, Spots *to);
+	void find(const Place &place, int file, const std::string &path, bool sampled, std::optional<uint16_t> of_place,
+		  Spots *to);
 	void attach(int file, Spots *spots);
 	void attach_some(int file, const std::vector<std::pair<Place, UprobeSpot>> &some, bool sampled);
 

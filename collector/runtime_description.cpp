@@ -233,6 +233,7 @@ private:
 		read_expression(from, "count", path, parse_count, &count);
 		reads.value = count.value;
 		reads.summed = count.bytes;
+		reads.element_bytes = count.element_bytes;
 		read_expression(from, "layer", path, parse_string, &reads.name);
 		if (from.contains("kinds")) {
 			place->kinds = strings_in(from, "kinds", path);

@@ -39,6 +39,7 @@ struct PlaceReads {
 	ValueExpression name;
 	ValueExpression kind;               // a string, or a number that stands for one of `kinds`
 	ValueExpression shape, shape_count; // of its tensor: where the sizes are, how many
+	uint32_t element_bytes = 0;         // what `summed` ends are elements of this size; 0: bytes to add up
 	uint32_t shape_size = 8;            // bytes of one
 
 	std::vector<const ValueExpression *> all() const

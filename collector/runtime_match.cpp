@@ -164,6 +164,7 @@ private:
 			of_file |= read->from == NP_READ_FILE;
 		}
 		found.reads.shape_size = place.reads.shape_size;
+		found.reads.element_bytes = place.reads.element_bytes;
 		found.reads.probe_address = of_file ? probe_address : 0;
 		for (std::size_t i = match_.places.size(); i-- > 0 && match_.places[i].place == index;)
 			if (std::memcmp(&match_.places[i].reads, &found.reads, sizeof found.reads) == 0)

@@ -286,7 +286,7 @@ void RuntimeProbes::Impl::attach(const RuntimeMatch &match, const FileKey &key, 
 	told->first_place = number_places(match);
 	told->last_place = spans.places().size();
 	attach_entries(match, file, told);
-	callers.add_named(key, file, told->path, match.behind_calls);
+	callers.add_named(key, file, told->path, match.behind_calls, static_cast<uint16_t>(told->first_place));
 }
 
 void RuntimeProbes::Impl::attach_entries(const RuntimeMatch &match, int file, RuntimeFile *told)
@@ -296,7 +296,8 @@ void RuntimeProbes::Impl::attach_entries(const RuntimeMatch &match, int file, Ru
 		const RuntimePlace &place = match.runtime->places[found.place];
 		const uint64_t number = told->first_place + found.found_place;
 		const uint64_t function =
-			spans.add_function({found.name, found.pushed_bytes, found.captured, found.cost});
+			spans.add_function({found.name, found.pushed_bytes, found.captured, found.cost,
+					    place.find.how == PlaceSearch::How::virtual_slot});
 		if (function >= NP_MOST_FUNCTIONS || number >= told->last_place)
 			break;
 		(place.may_be_sampled() ? sampled : kept)

@@ -56,7 +56,8 @@ void fill_in(const NumberedFunction &function, std::string *name)
 		return;
 	const std::vector<std::string> parts = parts_of(function.name);
 	const std::pair<std::string_view, std::string> known[] = {
-		{"{symbol}", parts.back()}, {"{class}", parts[parts.size() > 1 ? parts.size() - 2 : 0]}};
+		{"{symbol}", parts.back()},
+		{"{class}", parts[parts.size() > 1 && !function.is_of_class ? parts.size() - 2 : parts.size() - 1]}};
 	for (const auto &[word, text] : known)
 		if (const std::size_t at = name->find(word); at != name->npos)
 			name->replace(at, word.size(), text);
@@ -105,9 +106,9 @@ uint32_t RuntimeSpans::add_function(NumberedFunction function)
 	return static_cast<uint32_t>(functions_.size() - 1);
 }
 
-uint32_t RuntimeSpans::add_return(uint32_t pushed_bytes, ProbeCost cost)
+uint32_t RuntimeSpans::add_return(uint32_t pushed_bytes, ProbeCost cost, std::optional<uint16_t> place)
 {
-	returns_.push_back({pushed_bytes, cost});
+	returns_.push_back({pushed_bytes, cost, 0, place});
 	return static_cast<uint32_t>(returns_.size() - 1);
 }
 

@@ -45,6 +45,7 @@ struct NumberedFunction {
 	uint32_t pushed_bytes = 0;           // at the entry probe
 	std::vector<std::string> captured{}; // what the stars of the place's pattern stood for
 	ProbeCost cost = ProbeCost::emulated;
+	bool is_of_class = false; // the name is that of a class whose virtual function it is
 };
 
 // Where a call returns to: a probe goes there, or a little behind.
@@ -77,7 +78,9 @@ public:
 	uint32_t add_function(NumberedFunction function);
 	// A probe behind calls, where the stack pointer is so far below what it was right after them. Returns its
 	// number.
-	uint32_t add_return(uint32_t pushed_bytes, ProbeCost cost = ProbeCost::emulated);
+	// `place`: for whose calls it was put there, if that is known.
+	uint32_t add_return(uint32_t pushed_bytes, ProbeCost cost = ProbeCost::emulated,
+			    std::optional<uint16_t> place = std::nullopt);
 	// What Python calls the object at an address of a process at a time; null if nobody has said.
 	using NameOf = std::function<const ToldName *(uint32_t pid, uint64_t address, uint64_t time_ns)>;
 	void set_python_names(NameOf name_of) { python_name_of_ = std::move(name_of); }

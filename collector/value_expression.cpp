@@ -15,6 +15,7 @@ namespace {
 constexpr int kDeepest = 32;
 constexpr int64_t kLargestNumber = int64_t{1} << 40;
 constexpr std::size_t kMostReferences = 8;
+constexpr int64_t kLargestElement = 65536;
 
 bool fits_offset(int64_t number)
 {
@@ -54,6 +55,10 @@ public:
 	Result<CountExpression> count()
 	{
 		CountExpression count;
+		if (take("vector_size")) {
+			vector_size(&count);
+			return end(std::move(count));
+		}
 		if (!take("sum_u8")) {
 			parse_sum(&count.value, 0);
 			return end(std::move(count));
@@ -67,6 +72,26 @@ public:
 	}
 
 private:
+	// A std::vector begins with pointers to its first element and behind its last one.
+	void vector_size(CountExpression *count)
+	{
+		expect("(");
+		parse_sum(&count->value, 1);
+		count->bytes = count->value;
+		count->bytes.add += 8;
+		add_step(&count->value, 8);
+		add_step(&count->bytes, 8);
+		expect(",");
+		skip_spaces();
+		if (at_ >= text_.size() || std::isdigit(static_cast<unsigned char>(text_[at_])) == 0)
+			return fail("the bytes of one element were expected");
+		const int64_t bytes = number();
+		if (bytes < 1 || bytes > kLargestElement)
+			return fail(fmt::format("elements have 1 to {} bytes", kLargestElement));
+		count->element_bytes = static_cast<uint32_t>(bytes);
+		expect(")");
+	}
+
 	template <typename Expression> Result<Expression> end(Expression read)
 	{
 		skip_spaces();

@@ -7,7 +7,7 @@
 //   summand = number | [number "*"] "file_u32" "(" symbol ")"
 //   symbol = '"' pattern of a name, of which {1} is what the first '*' of the place's own pattern stood for '"'
 //   string = ("c_string" | "std_string" | "type_name") "(" value ")"
-//   count  = value | "sum_u8" "(" value "," value ")"
+//   count  = value | "sum_u8" "(" value "," value ")" | "vector_size" "(" value "," number ")"
 //
 // "*(*(arg2+8)+8)" is what a pointer at arg2+8 points to, 8 bytes behind. It becomes fixed steps for a BPF program
 // (bpf/runtime_event.h): at most NP_READ_STEPS reads, a smaller one only as the last.
@@ -43,8 +43,9 @@ struct ValueExpression : np_read {
 };
 
 struct CountExpression {
-	ValueExpression value; // with `bytes`: where they are
-	ValueExpression bytes; // how many are to be added up; else not given
+	ValueExpression value;      // with `bytes`: where they are
+	ValueExpression bytes;      // how many are to be added up, or where the elements end; else not given
+	uint32_t element_bytes = 0; // of one element between the two; 0: bytes are added up
 };
 
 // Errors: format, saying what is wrong at which column.

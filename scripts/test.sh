@@ -55,7 +55,7 @@ install_packages() {
 	wants lint && groups+=(lint)
 	wants guest && groups+=(guest)
 	wants runtime && groups+=(runtime)
-	if wants fuzz; then groups+=(fuzz); fi
+	if wants asan || wants fuzz; then groups+=(fuzz); fi
 	scripts/install-packages.sh "${groups[@]}" || return
 	! wants runtime || tests/runtime/install_workloads.sh
 }
@@ -80,23 +80,36 @@ run_tests() { # PRESET LABEL [CTEST OPTION...]
 }
 
 # The corpus is replayed by the unit tests too; here each fuzzer starts from it and searches on. New finds stay in build/.
-run_fuzzers() {
-	local name corpus failed=0
+run_fuzzer() { # NAME
+	local name=$1 corpus=build/asan/corpus/$1
+	mkdir -p "$corpus"
+	[ "$name" != recording_fuzz ] || cp tests/golden/recordings/perf_*.data "$corpus"
+	if "build/asan/tests/fuzz/$name" -max_total_time="${FUZZ_SECONDS:-12}" -timeout=10 -rss_limit_mb=2048 \
+		-artifact_prefix="$results/$name-" "$corpus" "tests/fuzz/corpus/${name%_fuzz}" >"$results/$name.log" 2>&1; then
+		note passed "fuzz $name"
+		grep "^Done" "$results/$name.log" | sed "s/^/$name: /"
+	else
+		note failed "fuzz $name"
+		tail -n 40 "$results/$name.log"
+		return 1
+	fi
+}
+
+run_fuzzers() { # as many at once as there are CPUs
+	local name failed=0 running=0
 	for name in "${fuzzers[@]}"; do
-		corpus=build/fuzz/corpus/$name
-		mkdir -p "$corpus"
-		[ "$name" != recording_fuzz ] || cp tests/golden/recordings/perf_*.data "$corpus"
-		if "build/fuzz/tests/fuzz/$name" -max_total_time="${FUZZ_SECONDS:-12}" -timeout=10 -rss_limit_mb=2048 \
-			-artifact_prefix="$results/$name-" "$corpus" "tests/fuzz/corpus/${name%_fuzz}" >"$results/$name.log" 2>&1; then
-			note passed "fuzz $name"
-			grep "^Done" "$results/$name.log" | sed "s/^/$name: /"
-		else
-			note failed "fuzz $name"
-			tail -n 40 "$results/$name.log"
-			failed=1
+		if [ $running -eq "$jobs" ]; then
+			wait -n || failed=1
+			running=$((running - 1))
 		fi
+		run_fuzzer "$name" &
+		running=$((running + 1))
 	done
-	return "$failed"
+	while [ $running -gt 0 ]; do
+		wait -n || failed=1
+		running=$((running - 1))
+	done
+	return $failed
 }
 
 lint() {
@@ -129,16 +142,18 @@ wants package && timed "package" run_tests dev package
 wants integration && timed "integration" run_tests dev integration
 wants privileged && timed "privileged" run_tests dev privileged
 wants runtime && timed "runtime" run_tests dev runtime
-wants robustness && timed "robustness" run_tests dev robustness
+wants robustness && timed "robustness" run_tests dev robustness -j "$jobs"
 wants guest && timed "guest" run_tests dev guest -j "$jobs"
-if wants asan; then
-	# The tests that wait for the clock or the disk find nothing more under sanitizers.
-	timed "build asan" build asan && timed "asan: unit and robustness" run_tests asan 'unit|robustness' \
-		-E 'robustness\.(kill|full_disk|large_recording)'
-fi
-if wants fuzz; then
+if wants asan || wants fuzz; then # in one build, by clang
 	mapfile -t fuzzers < <(basename -s .cpp -a tests/fuzz/*_fuzz.cpp)
-	timed "build fuzz" build fuzz --target "${fuzzers[@]}" && timed "fuzz" run_fuzzers
+	targets=()
+	! wants asan || targets+=(sanitized_tests)
+	! wants fuzz || targets+=("${fuzzers[@]}")
+	timed "build asan" build asan --target "${targets[@]}" || finish
 fi
+# The tests that wait for the clock or the disk find nothing more under sanitizers.
+wants asan && timed "asan: unit and robustness" run_tests asan 'unit|robustness' \
+	-j "$jobs" -E 'robustness\.(kill|full_disk|large_recording)'
+wants fuzz && timed "fuzz" run_fuzzers
 finish
 }

@@ -137,6 +137,19 @@ class RuntimeProbes(support.IntegrationTest):
              "count": "sum_u8(*(result), u64(result+8))"})).report()
         self.assertNotIn("runtime_sums_too_large", support.quality_codes(report))
 
+    def test_elements_of_a_vector_are_counted(self):
+        recording = self.record_app(30, description=self.with_places(
+            {"name": "events", "means": "spikes", "find": {"exported": "tiny_threshold"}, "at": "exit",
+             "count": "vector_size(result+16, 4)"}))
+        self.assertEqual(self.spikes_of(recording, "events"), [step * 7 % 50 for step in range(30)])
+
+    def test_a_vector_that_ends_before_it_begins_is_none(self):
+        recording = self.record_app(30, description=self.with_places(  # a pointer, and a number behind it
+            {"name": "events", "means": "spikes", "find": {"exported": "tiny_threshold"}, "at": "exit",
+             "count": "vector_size(result, 4)"}))
+        self.assertEqual(self.spikes_of(recording, "events"), [])
+        self.assertIn("runtime_memory_unreadable", support.quality_codes(recording.report()))
+
     def test_bytes_that_are_not_there_are_no_spikes(self):
         recording = self.record_app(8, description=self.with_places(  # one more than there are, behind which is nothing
             {"name": "fired", "means": "spikes", "find": {"exported": "tiny_threshold"}, "at": "exit",

@@ -21,12 +21,6 @@ NOINLINE int hidden_step(int step)
 	return work * 3;
 }
 
-__attribute__((cold)) NOINLINE int rare_step(int step)
-{
-	work = work ^ step;
-	return work * 5;
-}
-
 } // namespace
 
 namespace small {
@@ -110,15 +104,6 @@ NOINLINE int small_two_ends(int step)
 	return sum;
 }
 
-// Its rare case is put away from the rest, with a frame that is already there.
-NOINLINE int small_cold_part(int step)
-{
-	const int kept = small::layers[0]->forward(step);
-	if (kept == 7)
-		return rare_step(kept) + step;
-	return small::layers[1]->forward(kept) + step;
-}
-
 struct SmallApi {
 	int (*close)(int), (*open)(int), (*run)(int);
 };
@@ -162,6 +147,78 @@ NOINLINE const SmallApi *api_get(int version)
 const SmallApiBase api_base = {api_get, api_version};
 
 } // namespace
+
+// As compilers that put rare cases away write it, whichever builds this: a part elsewhere, with the frame as it is
+// there, which returns, or goes on in the function.
+extern "C" int small_cold_part(int step);
+#if defined(__x86_64__)
+__asm__(".text\n"
+	".globl small_cold_part\n"
+	".type small_cold_part, @function\n"
+	"small_cold_part:\n"
+	".cfi_startproc\n"
+	"	pushq %rbx\n"
+	".cfi_def_cfa_offset 16\n"
+	".cfi_offset rbx, -16\n"
+	"	leal 1(%rdi), %ebx\n"
+	"	cmpl $7, %edi\n"
+	"	je small_cold_part.cold\n"
+	".Lsmall_goes_on:\n"
+	"	movl %ebx, %eax\n"
+	"	popq %rbx\n"
+	".cfi_def_cfa_offset 8\n"
+	"	ret\n"
+	".cfi_endproc\n"
+	".size small_cold_part, . - small_cold_part\n"
+	".section .text.unlikely, \"ax\", @progbits\n"
+	".type small_cold_part.cold, @function\n"
+	"small_cold_part.cold:\n"
+	".cfi_startproc\n"
+	".cfi_def_cfa_offset 16\n"
+	".cfi_offset rbx, -16\n"
+	"	cmpl $8, %ebx\n"
+	"	jne .Lsmall_goes_on\n"
+	"	xorl %eax, %eax\n"
+	"	popq %rbx\n"
+	".cfi_def_cfa_offset 8\n"
+	"	ret\n"
+	".cfi_endproc\n"
+	".size small_cold_part.cold, . - small_cold_part.cold\n"
+	".text\n");
+#else
+__asm__(".text\n"
+	".globl small_cold_part\n"
+	".type small_cold_part, %function\n"
+	"small_cold_part:\n"
+	".cfi_startproc\n"
+	"	stp x29, x30, [sp, #-16]!\n"
+	".cfi_def_cfa_offset 16\n"
+	".cfi_offset 29, -16\n"
+	".cfi_offset 30, -8\n"
+	"	cmp w0, #7\n"
+	"	b.eq small_cold_part.cold\n"
+	".Lsmall_goes_on:\n"
+	"	add w0, w0, #1\n"
+	"	ldp x29, x30, [sp], #16\n"
+	".cfi_def_cfa_offset 0\n"
+	"	ret\n"
+	".cfi_endproc\n"
+	".size small_cold_part, . - small_cold_part\n"
+	".section .text.unlikely, \"ax\", %progbits\n"
+	".type small_cold_part.cold, %function\n"
+	"small_cold_part.cold:\n"
+	".cfi_startproc\n"
+	".cfi_def_cfa_offset 16\n"
+	".cfi_offset 29, -16\n"
+	".cfi_offset 30, -8\n"
+	"	cbnz w1, .Lsmall_goes_on\n"
+	"	ldp x29, x30, [sp], #16\n"
+	".cfi_def_cfa_offset 0\n"
+	"	ret\n"
+	".cfi_endproc\n"
+	".size small_cold_part.cold, . - small_cold_part.cold\n"
+	".text\n");
+#endif
 
 extern "C" const SmallApiBase *SmallGetApiBase()
 {

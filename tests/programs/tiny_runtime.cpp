@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace tiny {
 
@@ -110,9 +111,10 @@ namespace {
 struct Fired {
 	uint8_t *cells;
 	uint64_t count;
+	std::vector<uint32_t> events; // others
 };
-Fired fired[] = {{nullptr, 0}, {nullptr, 1},   {nullptr, 7},     {nullptr, 8},
-		 {nullptr, 9}, {nullptr, 129}, {nullptr, 65536}, {nullptr, 65537}};
+Fired fired[] = {{nullptr, 0, {}}, {nullptr, 1, {}},   {nullptr, 7, {}},     {nullptr, 8, {}},
+		 {nullptr, 9, {}}, {nullptr, 129, {}}, {nullptr, 65536, {}}, {nullptr, 65537, {}}};
 
 // They end where memory ends. Each third cell has fired; of the 8 all, 255 times.
 __attribute__((noinline)) void make_cells(Fired *some)
@@ -177,6 +179,7 @@ __attribute__((noinline)) const Fired *tiny_threshold(int step)
 	Fired *some = &fired[step % 8];
 	if (!some->cells)
 		make_cells(some);
+	some->events.resize(static_cast<std::size_t>(step * 7 % 50));
 	return some;
 }
 

@@ -112,14 +112,14 @@ TEST_F(Damage, NoneIsReadWhole)
 
 TEST_F(Damage, CutAtEveryByte)
 {
-	int reports = 0;
-	for (std::size_t size = 0; size < good_.size(); size++) {
+	std::size_t reports = 0;
+	for (std::size_t size = 0; size < good_.size(); size += kStride) {
 		const bool ok = survives(std::string_view(good_).substr(0, size));
 		reports += ok;
 		ASSERT_FALSE(HasFailure()) << "cut at " << size;
 		ASSERT_FALSE(size < sizeof(recording::FileHeader) && ok);
 	}
-	EXPECT_GT(reports, 1000);
+	EXPECT_GT(reports, 1000 / kStride);
 }
 
 TEST_F(Damage, EveryByteChanged)

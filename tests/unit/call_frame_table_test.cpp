@@ -3,11 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include "analyzer/call_frame_table.hpp"
 #include "analyzer/dwarf_expression.hpp"
+#include "recording/call_frame_table.hpp"
 #include "tests/support/unwind_image.hpp"
 
-namespace neuroperf::analyzer {
+namespace neuroperf::recording {
 namespace {
 
 using Found = CallFrameTable::Found;
@@ -224,7 +224,7 @@ struct Expression : testing::Test {
 	bool run(const std::string &code, const uint64_t *initial = nullptr)
 	{
 		const CapturedStack stack(0x7000, memory);
-		return evaluate_expression(code, {registers, stack, 0x10000}, initial, &result);
+		return analyzer::evaluate_expression(code, {registers, stack, 0x10000}, initial, &result);
 	}
 };
 
@@ -281,4 +281,4 @@ TEST_F(Expression, refuses_what_cannot_be_told)
 }
 
 } // namespace
-} // namespace neuroperf::analyzer
+} // namespace neuroperf::recording

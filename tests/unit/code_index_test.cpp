@@ -206,7 +206,7 @@ TEST(CodeIndex, DataHasAddresses)
 {
 	const auto place = own_index().data("_ZN15code_index_test11kept_numberE");
 	ASSERT_TRUE(place.has_value());
-	EXPECT_EQ(place->size, sizeof kept_number);
+	EXPECT_GE(place->size, sizeof kept_number) << "with what sanitizers put around it";
 	Dl_info info = {};
 	ASSERT_NE(::dladdr(reinterpret_cast<const void *>(&code_index_test_function), &info), 0);
 	const auto start = reinterpret_cast<uint64_t>(info.dli_fbase);

@@ -435,11 +435,11 @@ TEST_F(Spans, NumbersStandForKinds)
 	runtime_.places[1].kinds = {"undef", "reorder"};
 	const std::pair<const char *, uint64_t> cases[] = {
 		{"a", 0}, {"b", 1}, {"c", 2}, {"d", uint64_t{1} << 32}, {"e", UINT64_MAX}};
-	for (const auto &[text, number] : cases)
-		run(number + 0x10, [&](np_runtime_names *names) {
-			std::strcpy(names->name, text);
+	for (const auto &one : cases)
+		run(one.second + 0x10, [&](np_runtime_names *names) {
+			std::strcpy(names->name, one.first);
 			std::strcpy(names->kind, "not this");
-			names->kind_number = number;
+			names->kind_number = one.second;
 		});
 	learn();
 	EXPECT_EQ(kinds_, (std::map<std::string, std::string>{{"a", "undef"},
@@ -518,6 +518,24 @@ TEST_F(Spans, AShapeWithoutANameIsBehindThatOfThePlace)
 	spans_.take_names(names);
 	enter(2, 900, 0x10);
 	EXPECT_THAT(events(), ElementsAre("+conv2d [7]"));
+}
+
+TEST_F(Spans, AClassIsFoundByItsOwnName)
+{
+	function_ = spans_.add_function({"N3arb10cell_groupE", 0, {}, ProbeCost::emulated, true});
+	enter(2, 900);
+	EXPECT_THAT(events(), ElementsAre("+cell_group"));
+}
+
+TEST_F(Spans, ProbesBehindCallsOfOthersCountForTheirDescription)
+{
+	const uint32_t probe = spans_.add_return(0, ProbeCost::emulated, 1);
+	np_runtime_event made = event(NP_RUNTIME_RETURN, 0, 900);
+	made.function = probe;
+	spans_.take(made, emit_);
+	const std::size_t returns = index_of({HitClass::At::behind_call, ProbeCost::emulated});
+	EXPECT_EQ(spans_.hits_by_class(0, 3)[returns], 1u);
+	EXPECT_EQ(spans_.hits_by_class(2, 6)[returns], 0u);
 }
 
 // Python's name stands for the place's and the runtime's, from the moment on at which it was told.

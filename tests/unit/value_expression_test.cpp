@@ -248,5 +248,25 @@ TEST(ValueExpression, ACountMayBeASumOfBytes)
 	EXPECT_FALSE(parse_value("sum_u8(arg1,2)").ok()) << "a count only";
 }
 
+TEST(ValueExpression, SizesOfVectors)
+{
+	const auto spikes = parse_count("vector_size( *(result) + 40, 16 )");
+	ASSERT_TRUE(spikes.ok()) << spikes.error().what;
+	EXPECT_EQ(spikes->element_bytes, 16u);
+	for (const ValueExpression *end : {&spikes->value, &spikes->bytes}) {
+		EXPECT_EQ(end->from, NP_READ_RESULT);
+		ASSERT_EQ(end->steps, 2);
+		EXPECT_EQ(end->offsets[0], 0);
+		EXPECT_EQ(end->offsets[1], end == &spikes->value ? 40 : 48);
+		EXPECT_EQ(end->last_size, 8);
+	}
+	EXPECT_EQ(parse_count("u32(arg1)")->element_bytes, 0u);
+	for (const char *wrong :
+	     {"vector_size(result)", "vector_size(result,)", "vector_size(result,0)", "vector_size(result,-8)",
+	      "vector_size(result,65537)", "vector_size(result,8", "vector_size(result,arg1)",
+	      "vector_size(result,8)+1", "vector_size(u32(result),8)", "vector_size(,8)"})
+		EXPECT_FALSE(parse_count(wrong).ok()) << wrong;
+}
+
 } // namespace
 } // namespace neuroperf::collector

@@ -13,9 +13,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "analyzer/unwind_rules.hpp"
+#include "recording/unwind_rules.hpp"
 
-namespace neuroperf::analyzer {
+namespace neuroperf::recording {
 
 class CallFrameTable {
 public:
@@ -26,6 +26,11 @@ public:
 	enum class Found { row, no_entry, damaged };
 	Found row_at(uint64_t address, CallFrameRow *row) const;
 	std::size_t entry_count() const { return entries_.size(); }
+	// The code that the entry around an address is about: [begin, end), empty without one.
+	struct Code {
+		uint64_t begin = 0, end = 0;
+	};
+	Code code_around(uint64_t address) const;
 
 	// What every entry of a kind has in common (CIE).
 	struct Common {
@@ -47,6 +52,7 @@ private:
 	};
 	struct Body;
 
+	const Entry *entry_around(uint64_t address) const;
 	void scan();
 	void add_entry(const Body &body);
 	bool is_common(const Body &body) const;
@@ -63,4 +69,4 @@ private:
 	std::unordered_map<uint64_t, uint32_t> common_by_offset_;
 };
 
-} // namespace neuroperf::analyzer
+} // namespace neuroperf::recording

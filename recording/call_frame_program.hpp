@@ -5,14 +5,14 @@
 #include <cstdint>
 #include <string_view>
 
-#include "analyzer/call_frame_table.hpp"
 #include "recording/bytes.hpp"
+#include "recording/call_frame_table.hpp"
 
-namespace neuroperf::analyzer {
+namespace neuroperf::recording {
 
 // An address as DW_EH_PE_* encodes it, absolute or relative to its own place. `place` is the address of the cursor's
 // next byte. False for an encoding that call frame information does not use.
-bool read_encoded(recording::Cursor *in, uint8_t encoding, uint64_t place, uint64_t *value);
+bool read_encoded(Cursor *in, uint8_t encoding, uint64_t place, uint64_t *value);
 
 struct CallFrameProgram {
 	std::string_view instructions;
@@ -24,4 +24,4 @@ struct CallFrameProgram {
 bool run_call_frame_program(const CallFrameTable::Common &common, const CallFrameProgram &own, UnwindMachine machine,
 			    uint64_t address, CallFrameRow *row);
 
-} // namespace neuroperf::analyzer
+} // namespace neuroperf::recording

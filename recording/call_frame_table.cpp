@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "analyzer/call_frame_table.hpp"
+#include "recording/call_frame_table.hpp"
 
 #include <algorithm>
 
 #include <dwarf.h>
 
-#include "analyzer/call_frame_program.hpp"
-#include "analyzer/leb128.hpp"
 #include "recording/bytes.hpp"
+#include "recording/call_frame_program.hpp"
+#include "recording/leb128.hpp"
 
-namespace neuroperf::analyzer {
-
-using recording::Cursor;
+namespace neuroperf::recording {
 
 namespace {
 
@@ -183,11 +181,23 @@ CallFrameTable::Common CallFrameTable::read_common(uint64_t offset) const
 	return common;
 }
 
-CallFrameTable::Found CallFrameTable::row_at(uint64_t address, CallFrameRow *row) const
+const CallFrameTable::Entry *CallFrameTable::entry_around(uint64_t address) const
 {
 	auto entry = std::upper_bound(entries_.begin(), entries_.end(), address,
 				      [](uint64_t wanted, const Entry &one) { return wanted < one.begin; });
-	if (entry == entries_.begin() || address >= (--entry)->end)
+	return entry == entries_.begin() || address >= (--entry)->end ? nullptr : &*entry;
+}
+
+CallFrameTable::Code CallFrameTable::code_around(uint64_t address) const
+{
+	const Entry *const entry = entry_around(address);
+	return entry ? Code{entry->begin, entry->end} : Code{};
+}
+
+CallFrameTable::Found CallFrameTable::row_at(uint64_t address, CallFrameRow *row) const
+{
+	const Entry *const entry = entry_around(address);
+	if (!entry)
 		return Found::no_entry;
 	const CallFrameProgram program{bytes_.substr(entry->offset, entry->size), address_ + entry->offset,
 				       entry->begin};
@@ -195,4 +205,4 @@ CallFrameTable::Found CallFrameTable::row_at(uint64_t address, CallFrameRow *row
 												: Found::damaged;
 }
 
-} // namespace neuroperf::analyzer
+} // namespace neuroperf::recording

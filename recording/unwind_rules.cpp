@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "analyzer/unwind_rules.hpp"
+#include "recording/unwind_rules.hpp"
 
 #include <functional>
 
-namespace neuroperf::analyzer {
+namespace neuroperf::recording {
 
 UnwindRule::UnwindRule(const CallFrameRow &row)
 	: cfa(row.cfa), return_register(row.return_register), signal_frame(row.signal_frame)
@@ -30,4 +30,4 @@ std::size_t UnwindRuleHash::operator()(const UnwindRule &rule) const
 	return hash;
 }
 
-} // namespace neuroperf::analyzer
+} // namespace neuroperf::recording

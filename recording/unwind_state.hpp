@@ -12,7 +12,7 @@
 #include <cstring>
 #include <string_view>
 
-namespace neuroperf::analyzer {
+namespace neuroperf::recording {
 
 enum class UnwindMachine { x86_64, aarch64 };
 
@@ -61,4 +61,4 @@ private:
 	std::string_view bytes_;
 };
 
-} // namespace neuroperf::analyzer
+} // namespace neuroperf::recording

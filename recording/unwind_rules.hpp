@@ -11,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
-#include "analyzer/unwind_state.hpp"
+#include "recording/unwind_state.hpp"
 
-namespace neuroperf::analyzer {
+namespace neuroperf::recording {
 
 struct RegisterRule {
 	enum class Kind : uint8_t {
@@ -74,4 +74,4 @@ struct UnwindRuleHash {
 	std::size_t operator()(const UnwindRule &rule) const;
 };
 
-} // namespace neuroperf::analyzer
+} // namespace neuroperf::recording

@@ -6,10 +6,10 @@
 
 #include "recording/bytes.hpp"
 
-namespace neuroperf::analyzer {
+namespace neuroperf::recording {
 
 // Bits beyond the 64th are dropped. A number of more than 16 bytes is no number: the cursor fails.
-inline uint64_t read_uleb128(recording::Cursor *in, unsigned *bits = nullptr)
+inline uint64_t read_uleb128(Cursor *in, unsigned *bits = nullptr)
 {
 	uint64_t value = 0;
 	unsigned shift = 0;
@@ -27,7 +27,7 @@ inline uint64_t read_uleb128(recording::Cursor *in, unsigned *bits = nullptr)
 	return value;
 }
 
-inline int64_t read_sleb128(recording::Cursor *in)
+inline int64_t read_sleb128(Cursor *in)
 {
 	unsigned bits = 0;
 	const uint64_t value = read_uleb128(in, &bits);
@@ -36,4 +36,4 @@ inline int64_t read_sleb128(recording::Cursor *in)
 	return static_cast<int64_t>(value | ~uint64_t{0} << bits);
 }
 
-} // namespace neuroperf::analyzer
+} // namespace neuroperf::recording

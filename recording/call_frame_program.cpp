@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "analyzer/call_frame_program.hpp"
+#include "recording/call_frame_program.hpp"
 
 #include <vector>
 
 #include <dwarf.h>
 
-#include "analyzer/leb128.hpp"
+#include "recording/leb128.hpp"
 
-namespace neuroperf::analyzer {
-
-using recording::Cursor;
+namespace neuroperf::recording {
 
 namespace {
 
@@ -270,4 +268,4 @@ bool run_call_frame_program(const CallFrameTable::Common &common, const CallFram
 	return interpreter.run(own, &initial);
 }
 
-} // namespace neuroperf::analyzer
+} // namespace neuroperf::recording
