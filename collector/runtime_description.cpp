@@ -167,6 +167,8 @@ private:
 		const std::string means = string_in(from, "means", path, false);
 		const auto *known = std::find_if(std::begin(kMeanings), std::end(kMeanings),
 						 [&](const auto &entry) { return entry.first == means; });
+		if (error_)
+			return place;
 		if (known == std::end(kMeanings))
 			fail(path, "\"means\" is inference, layer, operator, phase, spikes or synops", &from["means"]);
 		else

@@ -127,6 +127,7 @@ TEST(RuntimeDescription, MistakesInWhatAPlaceMayHave)
 {
 	// clang-format off
 	const std::tuple<std::string, std::string, const char *, const char *> cases[] = {
+		{"\"means\": \"inference\", ", "", "places[0]", "\"means\""},
 		{"\"exit\",", "\"exits\",", "line 10: places[2]", "\"at\" is entry or exit"},
 		{"\"at\": \"entry\"", "\"at\": \"exit\"", "line 6: places[0]", "at the exit only spikes and synops"},
 		{"*(result), u64", "*(arg1), u64", "line 10: places[2]", "at the exit the arguments are gone"},
