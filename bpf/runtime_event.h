@@ -50,17 +50,15 @@ struct np_read {
 
 struct np_place {
 	struct np_read identity; /* tells layers apart */
-	struct np_read
-		value; /* a count; with `summed` where bytes are that are to be added up, or where elements begin */
-	struct np_read summed; /* how many bytes they are, or where elements end */
-	struct np_read name;   /* a string, read once for each identity */
-	struct np_read kind;   /* a string too, or a number */
-	struct np_read shape;  /* where the sizes of its tensor are: part of the identity */
+	struct np_read value;    /* a count; with `summed`, where bytes to add up are or where elements begin */
+	struct np_read summed;   /* how many bytes they are, or where elements end */
+	struct np_read name;     /* a string, read once for each identity */
+	struct np_read kind;     /* a string too, or a number */
+	struct np_read shape;    /* where the sizes of its tensor are: part of the identity */
 	struct np_read shape_count;
 	__u64 probe_address; /* of NP_READ_FILE: where the probe is in the file's numbering */
 	__u32 shape_size;    /* 4 or 8 bytes a size */
-	__u32 element_bytes; /* of one of the elements that `value` and `summed` stand around; 0: they are bytes to add
-			      */
+	__u32 element_bytes; /* of `summed`: bytes of an element; 0: bytes are added up */
 };
 
 enum np_runtime_what {

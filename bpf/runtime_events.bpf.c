@@ -354,6 +354,14 @@ static __always_inline int is_wanted(void)
 	return 0;
 }
 
+/* So often the recorder is woken up to settle its budget: every millisecond or two of what hits cost. */
+#define NP_HITS_A_ROUND 1024
+
+static __always_inline __u64 wake_up_now_and_then(void)
+{
+	return np_hits % NP_HITS_A_ROUND == 0 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
 /* Functions that have been met; the first call of one wakes the recorder up, which then learns its caller. */
 #define NP_MET (1 << 16)
 __u8 np_met[NP_MET];
@@ -362,7 +370,7 @@ static __always_inline __u64 wake_up(__u64 cookie)
 {
 	__u8 *met = &np_met[NP_COOKIE_FUNCTION(cookie) & (NP_MET - 1)];
 	if (*met)
-		return BPF_RB_NO_WAKEUP;
+		return wake_up_now_and_then();
 	*met = 1;
 	return BPF_RB_FORCE_WAKEUP;
 }
@@ -407,6 +415,6 @@ int np_runtime_return(struct pt_regs *ctx)
 	fill(ctx, event, 0, NP_RUNTIME_RETURN);
 	event->function = (__u32)cookie;
 	event->time_ns = time_ns;
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(event, wake_up_now_and_then());
 	return 0;
 }

@@ -128,13 +128,19 @@ private:
 			return Error{ErrorCode::not_found, "where it ends is not known", 0, ""};
 		const std::string bytes = code_of(code, kMostBodyBytes);
 		const auto exits = exits_of(file_.machine(), code.offset, view(bytes),
-					    [&](uint64_t offset) { return file_.continued_part(offset); });
+					    [&](uint64_t offset) { return part_at(offset); });
 		if (!exits.ok())
 			return exits.error();
 		std::vector<ProbePoint> points;
 		for (const uint64_t offset : *exits) // some lie in front of the function
 			points.push_back({offset - code.offset, ProbeCost::stepped, 0, "ret"});
 		return points;
+	}
+
+	std::optional<CodePart> part_at(uint64_t offset) const
+	{
+		auto part = file_.continued_part(offset);
+		return part && part->code.size() <= kMostBodyBytes ? std::move(part) : std::nullopt;
 	}
 
 	// Most places are read alike in all their functions.

@@ -28,6 +28,7 @@
 #include "collector/map_notices.hpp"
 #include "collector/open_file_limit.hpp"
 #include "collector/probe_budget.hpp"
+#include "collector/python_names.hpp"
 #include "collector/runtime_callers.hpp"
 #include "collector/runtime_match.hpp"
 #include "collector/switched_probes.hpp"

@@ -64,6 +64,8 @@ struct RuntimeProbesCounts {
 	uint64_t lost() const { return dropped + recursion_misses; }
 };
 
+class PythonNames;
+
 class RuntimeProbes {
 public:
 	static constexpr uint32_t kFirstId = 49153; // behind those of attached programs

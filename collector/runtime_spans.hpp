@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// From hits of probes in runtimes to events of layers and inferences: which return belongs to which entry, and what the
-// layer is called.
+// From hits of probes in runtimes to events of layers and inferences: which return belongs to which entry.
 //
 // Each thread has a stack of open calls. Ends are seen behind the call in the caller, which becomes known with its
 // first call; an end belongs to the call that had the same stack pointer. Calls that were deeper, or are followed by
 // another at their place, have ended unseen (the first of a caller, an exception, a lost event): they count, without a
-// duration. Names come from the runtime's memory, once for each identity and again when they change. Pure, no kernel.
+// duration. What they are called: layer_names.hpp. Pure, no kernel.
 //
 // What the probes cost a thread is added up hit by hit, each in two parts, before and after the time of its event; the
 // end of a call then tells what they have cost between its begin and its end, in it and in what it called.
@@ -21,32 +20,16 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <tuple>
 #include <unordered_map>
 #include <vector>
 
 #include "bpf/runtime_event.h"
+#include "collector/layer_names.hpp"
 #include "collector/probe_cost.hpp"
-#include "collector/python_names.hpp"
 #include "collector/runtime_description.hpp"
 #include "collector/shared_rings.hpp"
 
 namespace neuroperf::collector {
-
-// One place of one description, as the BPF program numbers it.
-struct NumberedPlace {
-	const RuntimeDescription *runtime = nullptr;
-	const RuntimePlace *place = nullptr;
-};
-
-// One function in which a place was found.
-struct NumberedFunction {
-	std::string name;                    // for people
-	uint32_t pushed_bytes = 0;           // at the entry probe
-	std::vector<std::string> captured{}; // what the stars of the place's pattern stood for
-	ProbeCost cost = ProbeCost::emulated;
-	bool is_of_class = false; // the name is that of a class whose virtual function it is
-};
 
 // Where a call returns to: a probe goes there, or a little behind.
 struct RuntimeCaller {
@@ -72,7 +55,7 @@ class RuntimeSpans {
 public:
 	using Emit = std::function<void(const np_slot &slot, uint32_t pid, uint32_t tid)>;
 
-	explicit RuntimeSpans(uint32_t first_id) : next_id_(first_id) {}
+	explicit RuntimeSpans(uint32_t first_id) : names_(first_id) {}
 
 	uint16_t add_place(const NumberedPlace &place);
 	uint32_t add_function(NumberedFunction function);
@@ -81,9 +64,7 @@ public:
 	// `place`: for whose calls it was put there, if that is known.
 	uint32_t add_return(uint32_t pushed_bytes, ProbeCost cost = ProbeCost::emulated,
 			    std::optional<uint16_t> place = std::nullopt);
-	// What Python calls the object at an address of a process at a time; null if nobody has said.
-	using NameOf = std::function<const ToldName *(uint32_t pid, uint64_t address, uint64_t time_ns)>;
-	void set_python_names(NameOf name_of) { python_name_of_ = std::move(name_of); }
+	void set_python_names(LayerNames::NameOf name_of) { names_.set_python_names(std::move(name_of)); }
 	// From now on ends tell what probes have cost, as far as it is known.
 	void set_costs(const ProbeCosts &costs) { costs_ = costs; }
 	// Callers that were met for the first time since the last call.
@@ -105,7 +86,7 @@ public:
 	// At the end: open calls of processes that have ended too were not seen to end.
 	void finish(uint64_t time_ns, const std::function<bool(uint32_t pid)> &has_ended, const Emit &emit);
 
-	std::vector<Definition> take_definitions();
+	std::vector<Definition> take_definitions() { return names_.take_definitions(); }
 	const RuntimeSpansCounts &counts() const { return counts_; }
 	const std::vector<uint64_t> &hits_by_place() const { return hits_; }
 	// Of the places from `first` up to, without it, `last`. A return counts for the place whose calls it ended
@@ -137,13 +118,6 @@ private:
 		uint64_t hits = 0;
 		std::optional<uint16_t> place{}; // whose calls it has ended
 	};
-	using Identity = std::tuple<uint32_t, uint16_t, uint64_t>; // process, place, identity
-	struct Names {
-		std::string name, kind, shape;
-		uint32_t id = 0, start_up_id = 0; // 0: none yet
-		uint32_t python_name = 0;         // its number; 0: it has none
-	};
-
 	void enter(const np_runtime_event &event, const Emit &emit);
 	void leave(const np_runtime_event &event, const Emit &emit);
 	void begin(const Open &open, const np_runtime_event &event, const Emit &emit);
@@ -155,10 +129,6 @@ private:
 	bool is_watched(const RuntimeCaller &caller, uint64_t time_ns);
 	bool may_be_sampled(const Open &call) const { return places_[call.place].place->may_be_sampled(); }
 	void end_innermost(const std::function<bool(const Open &call)> &has_ended, const Emit &emit);
-	Names *names_of(const np_runtime_event &event, const RuntimePlace &place);
-	uint32_t id_of(const np_runtime_event &event, const NumberedPlace &place, bool start_up);
-	const ToldName *python_name(const np_runtime_event &event, const NumberedPlace &place);
-	uint32_t number(Definition definition, uint64_t identity);
 
 	std::vector<NumberedPlace> places_;
 	std::vector<uint64_t> hits_;
@@ -166,18 +136,12 @@ private:
 	std::vector<Return> returns_;                            // by probe
 	std::vector<std::array<uint64_t, kHitClasses>> entries_; // hits by place
 	ProbeCosts costs_;
-	NameOf python_name_of_;
 	std::map<RuntimeCaller, uint64_t> callers_; // since when they are watched; UINT64_MAX: not yet
 	std::vector<RuntimeCaller> fresh_callers_, taken_callers_;
 	std::unordered_map<uint32_t, Thread> threads_;
 	std::set<uint32_t> from_start_; // processes
 	std::map<std::pair<uint32_t, const RuntimeDescription *>, Inferences> inferences_;
-	std::map<Identity, Names> names_;
-	// The same name of another identity in the same process is another layer; in another process it is the same.
-	std::map<std::tuple<std::string, uint32_t>, std::vector<uint64_t>> identities_; // by content and process
-	std::map<std::string, uint32_t> ids_;                                           // by content and its turn
-	uint32_t next_id_;
-	std::vector<Definition> fresh_;
+	LayerNames names_;
 	RuntimeSpansCounts counts_;
 };
 

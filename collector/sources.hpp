@@ -17,6 +17,7 @@
 #include "collector/open_file_limit.hpp"
 #include "collector/perf_events.hpp"
 #include "collector/plan.hpp"
+#include "collector/python_names.hpp"
 #include "collector/recorder_log.hpp"
 #include "collector/runtime_probes.hpp"
 #include "collector/sampling_filter.hpp"

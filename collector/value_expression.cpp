@@ -82,8 +82,7 @@ private:
 		add_step(&count->value, 8);
 		add_step(&count->bytes, 8);
 		expect(",");
-		skip_spaces();
-		if (at_ >= text_.size() || std::isdigit(static_cast<unsigned char>(text_[at_])) == 0)
+		if (!digit_follows())
 			return fail("the bytes of one element were expected");
 		const int64_t bytes = number();
 		if (bytes < 1 || bytes > kLargestElement)
@@ -186,6 +185,12 @@ private:
 		expect(")");
 	}
 
+	bool digit_follows()
+	{
+		skip_spaces();
+		return at_ < text_.size() && std::isdigit(static_cast<unsigned char>(text_[at_])) != 0;
+	}
+
 	void parse_term(ValueExpression *read, int depth)
 	{
 		if (take("arg")) {
@@ -209,8 +214,7 @@ private:
 				parse_in_brackets(read, depth);
 				return add_step(read, known.size);
 			}
-		skip_spaces();
-		if (at_ >= text_.size() || std::isdigit(static_cast<unsigned char>(text_[at_])) == 0)
+		if (!digit_follows())
 			return fail("arg1 to arg6, result, data(...), *(...), u8(...) to u64(...) or a number was "
 				    "expected");
 		read->from = NP_READ_CONSTANT;
