@@ -190,11 +190,13 @@ TEST_F(LayerNamesTest, PythonNamesOnlyLayersOfRuntimesThatSaySo)
 		asked++;
 		return &name;
 	});
-	run(0x50, [](np_runtime_names *) {}); // an operator of a runtime that does not
 	runtime_.names_from_python = true;
-	run(0x60, [](np_runtime_names *) {}); // an operator
-	EXPECT_EQ(asked, 0u);
+	run(0x50, [](np_runtime_names *) {}); // an operator
+	runtime_.names_from_python = false;
 	runtime_.places[1].means = PlaceMeans::layer;
+	run(0x60, [](np_runtime_names *) {}); // a layer of a runtime that does not
+	EXPECT_EQ(asked, 0u);
+	runtime_.names_from_python = true;
 	run(0x70, [](np_runtime_names *) {});
 	EXPECT_EQ(asked, 1u);
 }

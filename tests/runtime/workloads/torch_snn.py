@@ -44,6 +44,9 @@ def main():
         hidden, output = Lif(compare, threshold), Lif(compare, threshold)
         net = nn.Sequential(nn.Linear(64, 200), hidden, nn.Linear(200, 10), output)
         with torch.no_grad():
+            for layer in (net[0], net[2]):  # the last neuron spikes too, and the first one
+                layer.bias[0] += 1
+                layer.bias[-1] += 1
             for _ in range(options.steps):
                 net((torch.rand(4, 64) < 0.3).float())
         return {"steps": options.steps, "spikes": {"hidden": hidden.spikes, "output": output.spikes}}
