@@ -42,7 +42,7 @@ std::string_view path_in(const char *record, std::size_t size)
 
 } // namespace
 
-void MappedBuildIds::add_to(char *records, std::size_t size)
+void MappedBuildIds::add_to(char *records, std::size_t size, const std::function<void()> &meanwhile)
 {
 	perf_event_header header;
 	for (std::size_t at = 0; size - at >= sizeof header; at += header.size) {
@@ -55,7 +55,7 @@ void MappedBuildIds::add_to(char *records, std::size_t size)
 		// What stands there is a device and an inode: nobody asked for anything else.
 		header.misc &= static_cast<uint16_t>(~PERF_RECORD_MISC_MMAP_BUILD_ID);
 		if (has_code_of_a_file(record, header.size)) {
-			const std::string &id = id_of(load<uint32_t>(record + kPid), record, header.size);
+			const std::string &id = id_of(load<uint32_t>(record + kPid), record, header.size, meanwhile);
 			if (!id.empty()) {
 				header.misc |= PERF_RECORD_MISC_MMAP_BUILD_ID;
 				std::memset(record + kMajor, 0, kIdentityBytes);
@@ -68,7 +68,8 @@ void MappedBuildIds::add_to(char *records, std::size_t size)
 }
 
 // The files of a process that has ended are looked for where we have them: the inode tells whether it is them.
-const std::string &MappedBuildIds::id_of(uint32_t pid, const char *record, std::size_t size)
+const std::string &MappedBuildIds::id_of(uint32_t pid, const char *record, std::size_t size,
+					 const std::function<void()> &meanwhile)
 {
 	static const std::string none;
 	const std::string_view path = path_in(record, size);
@@ -76,6 +77,8 @@ const std::string &MappedBuildIds::id_of(uint32_t pid, const char *record, std::
 	key += path;
 	if (const auto known = ids_.find(key); known != ids_.end())
 		return known->second;
+	if (meanwhile)
+		meanwhile();
 	ProcessMapping mapping;
 	mapping.start = load<uint64_t>(record + kAddress);
 	mapping.end = mapping.start + load<uint64_t>(record + kLength);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <unordered_map>
 
@@ -17,13 +18,14 @@ class MappedBuildIds {
 public:
 	// Goes through whole records as the kernel wrote them: a MMAP2 record of executable memory gets the build id of
 	// its file in place of device and inode, where it can be read. Such a record looks as if the kernel had done
-	// it.
-	void add_to(char *records, std::size_t size);
+	// it. Reading the files of a large program takes a while: `meanwhile` is called before each.
+	void add_to(char *records, std::size_t size, const std::function<void()> &meanwhile = {});
 
 	uint64_t files() const { return ids_.size(); }
 
 private:
-	const std::string &id_of(uint32_t pid, const char *record, std::size_t size);
+	const std::string &id_of(uint32_t pid, const char *record, std::size_t size,
+				 const std::function<void()> &meanwhile);
 
 	std::unordered_map<std::string, std::string> ids_; // by device, inode, its generation and the path
 };

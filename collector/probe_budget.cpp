@@ -32,7 +32,8 @@ bool ProbeBudget::settle(uint64_t now_ns)
 	if (threads > 0) // while they are off, as many as before are taken to be at work
 		at_work_ = threads;
 	tokens_ns_ += static_cast<double>(elapsed_ns) * share_ * static_cast<double>(at_work_);
-	tokens_ns_ -= static_cast<double>(cost_ns);
+	if (!std::exchange(forgiving_, false))
+		tokens_ns_ -= static_cast<double>(cost_ns);
 	tokens_ns_ = std::min(tokens_ns_, static_cast<double>(kCreditNs));
 	if (on_ && tokens_ns_ < 0) {
 		on_ = false;

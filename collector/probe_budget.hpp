@@ -26,6 +26,13 @@ public:
 	void add_hit(uint64_t cost_ns, bool may_be_sampled, uint32_t thread);
 	// Taking probes off, or putting them back, has cost so much.
 	void add_switch(uint64_t cost_ns) { kept_cost_ns_ += cost_ns; }
+	// Once, ends begin to be seen: hits up to the next settling, which came before, do not use up what is free at
+	// the beginning. Short programs would have no durations.
+	void forgive_once()
+	{
+		forgiving_ = !forgiven_;
+		forgiven_ = true;
+	}
 	// Of probes that may be taken off, since it was settled.
 	bool has_hits() const { return sampled_cost_ns_ > 0; }
 	// In each round, when all hits so far have been added: whether those that may be taken off are to be there from
@@ -43,7 +50,7 @@ private:
 	static constexpr std::size_t kMostThreads = 4096; // that are told apart in a round
 
 	double share_, tokens_ns_ = kCreditNs;
-	bool for_good_ = false, on_ = true, begun_ = false;
+	bool for_good_ = false, on_ = true, begun_ = false, forgiving_ = false, forgiven_ = false;
 	uint64_t sampled_cost_ns_ = 0, kept_cost_ns_ = 0; // since it was settled
 	std::set<uint32_t> threads_;                      // likewise
 	std::size_t at_work_ = 1;                         // threads, when they were last seen

@@ -51,11 +51,12 @@ public:
 	// What the object at `address` in the process was called at this time; null if nobody had said. Valid until the
 	// next call.
 	const ToldName *name_of(uint32_t pid, uint64_t address, uint64_t time_ns);
+	// Reads what has been told since the last question: at the end, for the counts.
+	void read_lines();
 	const PythonNamesCounts &counts() const { return counts_; }
 
 private:
 	PythonNames() = default;
-	void read_lines();
 	void read_line(std::string_view line);
 
 	std::filesystem::path folder_;

@@ -501,6 +501,8 @@ void Session::finish()
 	}
 	if (summary_.write_error)
 		return;
+	if (sources_.python_names)
+		sources_.python_names->read_lines();
 	write_closing_notes(sources_, summary_.left_running, &*log_);
 	if (lifetime_.program_ended())
 		log_->write_stat("exit_status", static_cast<uint64_t>(lifetime_.exit_status()));

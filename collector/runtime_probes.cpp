@@ -449,12 +449,17 @@ void RuntimeProbes::look_at_mappers(const std::string &records)
 			impl_->look_at_mapper(notice);
 }
 
+bool RuntimeProbes::asks()
+{
+	epoll_event asked;
+	return impl_->ring && ::epoll_wait(impl_->wakeups.get(), &asked, 1, 0) > 0;
+}
+
 double RuntimeProbes::drain(OwnEventEncoder *encoder)
 {
 	if (!impl_->ring)
 		return 0;
-	epoll_event asked;
-	::epoll_wait(impl_->wakeups.get(), &asked, 1, 0); // it is drained, whether it asked or not
+	asks(); // it is drained, whether it asked or not
 	impl_->encoder = encoder;
 	impl_->taken_bytes = 0;
 	impl_->room = impl_->ring_bytes / (sizeof(np_runtime_event) + kBpfRingRecordHeader);
@@ -464,7 +469,10 @@ double RuntimeProbes::drain(OwnEventEncoder *encoder)
 		impl_->spans.finish(monotonic_now_ns(), has_ended, impl_->emit());
 	} else {
 		impl_->keep_within_budget(); // first: attaching to callers takes a while
+		const uint64_t probed = impl_->callers.counts().probed;
 		impl_->callers.add_met();
+		if (impl_->callers.counts().probed > probed)
+			impl_->budget.forgive_once();
 		impl_->spans.watch_callers(monotonic_now_ns(), impl_->emit());
 	}
 	impl_->encoder = nullptr;

@@ -92,6 +92,8 @@ public:
 	void look_at(int pid);
 	// The same, of whole records as the kernel wrote them; does nothing where notices come at once.
 	void look_at_mappers(const std::string &records);
+	// Whether it should be drained at once.
+	bool asks();
 	// Returns how full the ring was, 0 to 1.
 	double drain(OwnEventEncoder *encoder);
 	std::vector<Definition> take_definitions();

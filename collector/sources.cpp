@@ -200,7 +200,7 @@ Result<double> Sources::drain(const CounterClock &clock, recording::PerfDataWrit
 	const double fill_of_runtimes = runtimes ? drain_runtimes(new_mappings, encoder, log) : 0;
 	fill = std::max(fill, fill_of_runtimes);
 	if (new_mappings)
-		build_ids_.add_to(bytes_.data(), bytes_.size());
+		build_ids_.add_to(bytes_.data(), bytes_.size(), [&] { serve_runtimes(encoder, log); });
 	if (tracepoints)
 		fill = std::max(fill, tracepoints->drain(&bytes_));
 	if (Status done = writer->append(bytes_); !done.ok())
@@ -239,6 +239,17 @@ double Sources::drain_runtimes(bool new_mappings, OwnEventEncoder *encoder, Reco
 	for (const Definition &definition : runtimes->take_definitions())
 		log->write_definition(definition);
 	return fill;
+}
+
+// Somebody waits, in the middle of something else: a thread that has mapped a runtime, or calls whose ends nobody sees
+// yet.
+void Sources::serve_runtimes(OwnEventEncoder *encoder, RecorderLog *log)
+{
+	if (!runtimes)
+		return;
+	runtimes->follow_up();
+	if (runtimes->asks())
+		drain_runtimes(false, encoder, log);
 }
 
 uint64_t Sources::samples() const

@@ -74,6 +74,8 @@ private:
 	double drain_attached(uint64_t now, OwnEventEncoder *encoder, RecorderLog *log);
 	double drain_runtimes(bool new_mappings, OwnEventEncoder *encoder, RecorderLog *log);
 
+	void serve_runtimes(OwnEventEncoder *encoder, RecorderLog *log);
+
 	Plan plan_;
 	std::string bytes_;
 	PerfRecordCounts perf_counts_;

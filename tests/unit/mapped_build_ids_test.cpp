@@ -77,8 +77,10 @@ TEST(MappedBuildIds, TakeThePlaceOfDeviceAndInode)
 	const std::size_t size = records.size() / 2;
 	const std::string before = records;
 	MappedBuildIds ids;
-	ids.add_to(records.data(), records.size());
+	int read = 0;
+	ids.add_to(records.data(), records.size(), [&] { read++; });
 	ASSERT_EQ(records.size(), before.size());
+	EXPECT_EQ(read, 1) << "each file is read once";
 	for (const std::size_t at : {std::size_t{0}, size}) {
 		const std::string record = records.substr(at, size);
 		EXPECT_EQ(id_in(record), own_id());

@@ -65,6 +65,25 @@ TEST_F(ProbeBudgetTest, ShortProgramsAreRecordedWhole)
 	EXPECT_EQ(after(100, 0.02, 0.2).times_off(), 1u);
 }
 
+TEST_F(ProbeBudgetTest, HitsFromBeforeEndsWereSeenAreForgivenOnce)
+{
+	ProbeBudget budget(0.02);
+	uint64_t now = 10 * kMs;
+	budget.add_hit(1, true, 1);
+	budget.settle(now);
+	for (const bool stays : {true, false}) {
+		budget.forgive_once();
+		budget.add_hit(12 * kMs, true, 1);
+		EXPECT_EQ(budget.settle(now += 10 * kMs), stays);
+	}
+	ProbeBudget next(0.02); // only what came up to the next settling
+	next.forgive_once();
+	next.add_hit(12 * kMs, true, 1);
+	EXPECT_TRUE(next.settle(now));
+	next.add_hit(12 * kMs, true, 1);
+	EXPECT_FALSE(next.settle(now + kMs));
+}
+
 // As long to come back as the hits, and the switches themselves.
 TEST_F(ProbeBudgetTest, SwitchingCostsToo)
 {

@@ -108,6 +108,15 @@ TEST_F(PythonNamesTest, ALineWithoutEndIsLeftOut)
 	EXPECT_EQ(name_at(0x5000, later()), "good");
 }
 
+TEST_F(PythonNamesTest, WhatNobodyAskedForIsCountedAtTheEnd)
+{
+	write("7\t100\t0x5000\tgood\tA\nrubbish\n");
+	EXPECT_EQ(names_.counts().names, 0u);
+	names_.read_lines();
+	EXPECT_EQ(names_.counts().names, 1u);
+	EXPECT_EQ(names_.counts().bad_lines, 1u);
+}
+
 TEST_F(PythonNamesTest, AFileThatIsCutOrGoneTellsNothingMore)
 {
 	write("7\t100\t0x5000\tgood\tA\n");
