@@ -13,6 +13,7 @@
 #define NP_NAME_BYTES 192
 #define NP_KIND_BYTES 64
 #define NP_MOST_DIMENSIONS 8
+#define NP_MOST_INDICES 2 /* of a shape: each may be found by the one before */
 #define NP_MOST_SUMMED_BYTES 65536
 
 enum np_read_from {
@@ -37,14 +38,16 @@ enum np_read_as {
 };
 
 /* value = from; `steps` times: value = memory at (value + offsets[i]); then value += add. The last step reads
- * `last_size` bytes, the others a pointer. */
+ * `last_size` bytes, the others a pointer. With `index_scale`, so many times the place's index is added before step
+ * `index_step`, or behind the last one. */
 struct np_read {
 	__u8 from; /* enum np_read_from */
 	__u8 steps;
 	__u8 last_size; /* 1, 2, 4 or 8 */
 	__u8 as;        /* enum np_read_as */
 	__s32 offsets[NP_READ_STEPS];
-	__s32 padding;
+	__s16 index_scale;
+	__u8 index_step, padding;
 	__s64 add; /* of NP_READ_CONSTANT: the value */
 };
 
@@ -54,7 +57,8 @@ struct np_place {
 	struct np_read summed;   /* how many bytes they are, or where elements end */
 	struct np_read name;     /* a string, read once for each identity */
 	struct np_read kind;     /* a string too, or a number */
-	struct np_read shape;    /* where the sizes of its tensor are: part of the identity */
+	struct np_read index[NP_MOST_INDICES]; /* of the shape, one after the other: the last one given counts */
+	struct np_read shape;                  /* where the sizes of its tensor are: part of the identity */
 	struct np_read shape_count;
 	__u64 probe_address; /* of NP_READ_FILE: where the probe is in the file's numbering */
 	__u32 shape_size;    /* 4 or 8 bytes a size */
@@ -101,10 +105,10 @@ struct np_runtime_names {
 };
 
 #ifdef __cplusplus
-static_assert(sizeof(struct np_read) == 40 && sizeof(struct np_place) == 296, "np_place");
+static_assert(sizeof(struct np_read) == 40 && sizeof(struct np_place) == 376, "np_place");
 static_assert(sizeof(struct np_runtime_event) == 48 && sizeof(struct np_runtime_names) == 384, "np_runtime_names");
 #else
-_Static_assert(sizeof(struct np_read) == 40 && sizeof(struct np_place) == 296, "np_place");
+_Static_assert(sizeof(struct np_read) == 40 && sizeof(struct np_place) == 376, "np_place");
 _Static_assert(sizeof(struct np_runtime_event) == 48 && sizeof(struct np_runtime_names) == 384, "np_runtime_names");
 #endif
 

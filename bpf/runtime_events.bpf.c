@@ -119,6 +119,25 @@ static __always_inline int follow(struct pt_regs *ctx, const struct np_place *pl
 	return 1;
 }
 
+/* The same with the place's index, which `value` is before. */
+static __always_inline int follow_indexed(struct pt_regs *ctx, const struct np_place *place, const struct np_read *read,
+					  __u64 index, __u64 *value)
+{
+	__u64 at = start_of(ctx, place, read);
+	for (__u32 i = 0; i < NP_READ_STEPS; i++) {
+		if (i >= read->steps)
+			break;
+		const __u8 size = i + 1 == read->steps ? read->last_size : 8;
+		at += (__s64)read->offsets[i] + (i == read->index_step ? index * read->index_scale : 0);
+		if (!read_bytes(&at, size, at)) {
+			__sync_fetch_and_add(&np_unreadable, 1);
+			return 0;
+		}
+	}
+	*value = at + read->add + (read->steps == read->index_step ? index * read->index_scale : 0);
+	return 1;
+}
+
 /* Where the characters are, and how many may be taken; 0 if nowhere. */
 static __always_inline __u64 characters(struct pt_regs *ctx, const struct np_place *place, const struct np_read *read,
 					__u64 *length)
@@ -179,8 +198,13 @@ static __always_inline void fill(struct pt_regs *ctx, struct np_runtime_event *e
 /* How many sizes were read to `shape`. */
 static __always_inline __u32 read_shape(struct pt_regs *ctx, const struct np_place *place, __u64 *shape)
 {
-	__u64 address = 0, count = 0;
-	if (!follow(ctx, place, &place->shape, &address) || !follow(ctx, place, &place->shape_count, &count))
+	__u64 address = 0, count = 0, index = 0;
+	for (__u32 i = 0; i < NP_MOST_INDICES; i++)
+		if (place->index[i].from != NP_READ_NOTHING &&
+		    !follow_indexed(ctx, place, &place->index[i], index, &index))
+			return 0;
+	if (!follow_indexed(ctx, place, &place->shape, index, &address) ||
+	    !follow_indexed(ctx, place, &place->shape_count, index, &count))
 		return 0;
 	if (count > NP_MOST_DIMENSIONS)
 		count = NP_MOST_DIMENSIONS;

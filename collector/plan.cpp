@@ -484,7 +484,7 @@ void plan_runtimes(std::vector<RuntimeDescription> runtimes, const RecordOptions
 	for (RuntimeDescription &runtime : runtimes)
 		for (RuntimePlace &place : runtime.places)
 			if (!options.per_shape)
-				place.reads.shape = place.reads.shape_count = {};
+				place.reads.leave_out_shape();
 	plan->runtimes = std::move(runtimes);
 	plan->probe_budget = options.probe_budget;
 }

@@ -147,10 +147,12 @@ private:
 
 	void read_match(const json &match, RuntimeDescription *description)
 	{
-		allow(match, "match", {"files", "exports", "class"});
+		allow(match, "match", {"files", "except", "exports", "class"});
 		if (error_)
 			return;
 		description->files = strings_in(match, "files", "match");
+		if (match.contains("except"))
+			description->excepted_files = strings_in(match, "except", "match");
 		description->requires_symbol = string_in(match, "exports", "match", true);
 		description->requires_class = string_in(match, "class", "match", true);
 	}
@@ -245,6 +247,9 @@ private:
 		} else {
 			read_expression(from, "kind", path, parse_string, &reads.kind);
 		}
+		for (const ValueExpression *read : reads.all())
+			if (read->uses_index())
+				fail(path, "only the values of a \"shape\" have an index");
 		if (from.contains("shape"))
 			read_shape(from["shape"], path + ".shape", &reads);
 		if (!place->is_span() && !reads.value.given())
@@ -253,9 +258,10 @@ private:
 
 	void read_shape(const json &from, const std::string &path, PlaceReads *reads)
 	{
-		allow(from, path, {"sizes", "count", "bytes"});
+		allow(from, path, {"index", "sizes", "count", "bytes"});
 		if (error_)
 			return;
+		read_indices(from, path, reads);
 		read_expression(from, "sizes", path, parse_value, &reads->shape);
 		read_expression(from, "count", path, parse_value, &reads->shape_count);
 		const json bytes = from.value("bytes", json(8));
@@ -264,6 +270,26 @@ private:
 		reads->shape_size = bytes.get<uint32_t>();
 		if (!reads->shape.given() || !reads->shape_count.given())
 			fail(path, "needs \"sizes\", where they are, and \"count\", how many");
+		else if (reads->index[0].given() != (reads->shape.uses_index() || reads->shape_count.uses_index()))
+			fail(path, "\"index\" is what index stands for in \"sizes\" and \"count\"");
+	}
+
+	void read_indices(const json &from, const std::string &path, PlaceReads *reads)
+	{
+		if (!from.contains("index"))
+			return;
+		const std::vector<std::string> texts = strings_in(from, "index", path);
+		if (texts.size() > NP_MOST_INDICES)
+			return fail(path, fmt::format("\"index\" holds {} values at most", NP_MOST_INDICES),
+				    &from["index"]);
+		for (std::size_t i = 0; !error_ && i < texts.size(); i++) {
+			auto value = parse_value(texts[i]);
+			if (!value.ok())
+				return fail(path + ".index", value.error().what, &from["index"][i]);
+			if (i == 0 && value->uses_index())
+				return fail(path + ".index", "the first one cannot use itself", &from["index"][i]);
+			reads->index[i] = std::move(*value);
+		}
 	}
 
 	void read_moment(const json &from, const std::string &path, RuntimePlace *place)

@@ -37,15 +37,17 @@ struct PlaceReads {
 	ValueExpression value;    // a count, or with `summed` where the bytes are
 	ValueExpression summed;   // how many bytes are to be added up
 	ValueExpression name;
-	ValueExpression kind;               // a string, or a number that stands for one of `kinds`
-	ValueExpression shape, shape_count; // of its tensor: where the sizes are, how many
-	uint32_t element_bytes = 0;         // what `summed` ends are elements of this size; 0: bytes to add up
-	uint32_t shape_size = 8;            // bytes of one
+	ValueExpression kind;                   // a string, or a number that stands for one of `kinds`
+	ValueExpression index[NP_MOST_INDICES]; // of the shape: found one by the other
+	ValueExpression shape, shape_count;     // of its tensor: where the sizes are, how many
+	uint32_t element_bytes = 0;             // what `summed` ends are elements of this size; 0: bytes to add up
+	uint32_t shape_size = 8;                // bytes of one
 
 	std::vector<const ValueExpression *> all() const
 	{
-		return {&identity, &value, &summed, &name, &kind, &shape, &shape_count};
+		return {&identity, &value, &summed, &name, &kind, &index[0], &index[1], &shape, &shape_count};
 	}
+	void leave_out_shape() { index[0] = index[1] = shape = shape_count = {}; }
 	// Whether more than an identity tells layers apart.
 	bool tells_names() const { return name.given() || kind.given() || shape.given(); }
 };
@@ -70,12 +72,13 @@ struct RuntimePlace {
 };
 
 struct RuntimeDescription {
-	std::string name;               // "onnxruntime"
-	std::string title;              // "ONNX Runtime"
-	std::string tested;             // versions it was checked with, or why it was not
-	std::vector<std::string> files; // patterns of file names
-	std::string requires_symbol;    // exported, or empty
-	std::string requires_class;     // by RTTI, or empty
+	std::string name;                        // "onnxruntime"
+	std::string title;                       // "ONNX Runtime"
+	std::string tested;                      // versions it was checked with, or why it was not
+	std::vector<std::string> files;          // patterns of file names
+	std::vector<std::string> excepted_files; // of them: versions that another description is for
+	std::string requires_symbol;             // exported, or empty
+	std::string requires_class;              // by RTTI, or empty
 	std::vector<RuntimePlace> places;
 	bool names_from_python = false;   // layers are known by addresses that Python tells names of
 	std::vector<std::string> callers; // patterns of functions that call them: where ends of calls are seen at once

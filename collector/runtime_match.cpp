@@ -157,9 +157,9 @@ private:
 		};
 		FoundPlace found;
 		found.place = index;
-		np_read *const to[] = {&found.reads.identity,   &found.reads.value, &found.reads.summed,
-				       &found.reads.name,       &found.reads.kind,  &found.reads.shape,
-				       &found.reads.shape_count};
+		np_read *const to[] = {&found.reads.identity, &found.reads.value, &found.reads.summed,
+				       &found.reads.name,     &found.reads.kind,  &found.reads.index[0],
+				       &found.reads.index[1], &found.reads.shape, &found.reads.shape_count};
 		bool of_file = false;
 		const auto expressions = place.reads.all();
 		for (std::size_t i = 0; i < expressions.size(); i++) {
@@ -221,8 +221,11 @@ bool may_be(const RuntimeDescription &runtime, std::string_view path)
 	if (path.ends_with(kDeleted))
 		path.remove_suffix(kDeleted.size());
 	const std::string_view name = path.substr(path.rfind('/') + 1);
-	return std::any_of(runtime.files.begin(), runtime.files.end(),
-			   [name](const std::string &pattern) { return NamePattern(pattern).matches(name); });
+	const auto is_one_of = [name](const std::vector<std::string> &patterns) {
+		return std::any_of(patterns.begin(), patterns.end(),
+				   [name](const std::string &pattern) { return NamePattern(pattern).matches(name); });
+	};
+	return is_one_of(runtime.files) && !is_one_of(runtime.excepted_files);
 }
 
 bool is_runtime(const RuntimeDescription &runtime, const CodeIndex &file)

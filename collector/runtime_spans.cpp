@@ -147,9 +147,14 @@ void RuntimeSpans::enter(const np_runtime_event &event, const Emit &emit)
 	// And no layer has an inference in it.
 	const bool inference = place.place->means == PlaceMeans::inference;
 	const auto is_stale = [&](const Open &call) { return inference && call.unwatched && may_be_sampled(call); };
-	while (!thread.open.empty() && (has_ended(thread.open.back()) || is_stale(thread.open.back()))) {
+	while (!thread.open.empty() && !is_of_same_object(thread.open.back(), event, stack) &&
+	       (has_ended(thread.open.back()) || is_stale(thread.open.back()))) {
 		end_unseen(thread.open.back(), event.pid, event.tid, event.time_ns, emit);
 		thread.open.pop_back();
+	}
+	if (!thread.open.empty() && is_of_same_object(thread.open.back(), event, stack)) {
+		counts_.of_base_classes++;
+		return;
 	}
 	if (thread.open.size() >= kDeepest) {
 		counts_.too_deep++;
@@ -162,6 +167,17 @@ void RuntimeSpans::enter(const np_runtime_event &event, const Emit &emit)
 	begin(call, event, emit);
 	if (!submits)
 		thread.open.push_back(call);
+}
+
+// A virtual function may call what it overrides, or jump there: that is no call of its own. A jump looks as if the
+// same object were called again after an end that nobody saw, which is not so where ends are watched.
+bool RuntimeSpans::is_of_same_object(const Open &call, const np_runtime_event &event, uint64_t stack) const
+{
+	const RuntimePlace &place = *places_[event.place].place;
+	if (place.find.how != PlaceSearch::How::virtual_slot || !place.reads.identity.given() ||
+	    places_[call.place].place != &place || call.identity != event.identity)
+		return false;
+	return stack < call.stack || (stack == call.stack && call.returns_to == event.value && !call.unwatched);
 }
 
 void RuntimeSpans::begin(const Open &open, const np_runtime_event &event, const Emit &emit)

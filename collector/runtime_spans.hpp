@@ -43,6 +43,7 @@ struct RuntimeSpansCounts {
 	uint64_t hits = 0, returns = 0;
 	uint64_t returns_without_entry = 0;  // of other calls at the same place, or the entry was lost
 	uint64_t entries_without_return = 0; // ended by what came next: their caller was not known yet, or an exception
+	uint64_t of_base_classes = 0;        // entries of a virtual function in a call of one that overrides it
 	uint64_t too_deep = 0;               // calls nested so deeply that they are not followed
 	uint64_t unnamed = 0;                // hits whose name could not be read
 	uint64_t bad_records = 0;            // of places that nobody has described
@@ -120,6 +121,7 @@ private:
 	};
 	void enter(const np_runtime_event &event, const Emit &emit);
 	void leave(const np_runtime_event &event, const Emit &emit);
+	bool is_of_same_object(const Open &call, const np_runtime_event &event, uint64_t stack) const;
 	void begin(const Open &open, const np_runtime_event &event, const Emit &emit);
 	void end_unseen(const Open &open, uint32_t pid, uint32_t tid, uint64_t time_ns, const Emit &emit);
 	void close(const Open &open, const np_runtime_event &event, uint64_t cost_ns, const Emit &emit);

@@ -162,10 +162,14 @@ private:
 	{
 		if (take("file_u32"))
 			return refer(FileReference::What::number, sign, read);
+		if (take("index"))
+			return add_index(sign, read);
 		const int64_t found = number();
 		if (!error_ && take("*")) {
+			if (take("index"))
+				return add_index(sign * found, read);
 			if (!take("file_u32"))
-				return fail("file_u32(...) was expected");
+				return fail("file_u32(...) or index was expected");
 			return refer(FileReference::What::number, sign * found, read);
 		}
 		read->add += sign * found;
@@ -183,6 +187,17 @@ private:
 		read->references.push_back({what, std::string(text_.substr(at_, end - at_)), times, read->steps});
 		at_ = end + 1;
 		expect(")");
+	}
+
+	void add_index(int64_t scale, ValueExpression *read)
+	{
+		if (read->uses_index())
+			return fail("an index is added once");
+		if (scale == 0 || scale < std::numeric_limits<int16_t>::min() ||
+		    scale > std::numeric_limits<int16_t>::max())
+			return fail("elements of an array have 1 to 32767 bytes");
+		read->index_scale = static_cast<int16_t>(scale);
+		read->index_step = read->steps;
 	}
 
 	bool digit_follows()

@@ -4,13 +4,14 @@
 //   value  = term { ("+" | "-") summand }
 //   term   = "arg1" .. "arg6" | "result" | "data" "(" symbol ")" | number | read "(" value ")"
 //   read   = "*" (a pointer) | "u8" | "u16" | "u32" | "u64"
-//   summand = number | [number "*"] "file_u32" "(" symbol ")"
+//   summand = number | [number "*"] ("file_u32" "(" symbol ")" | "index")
 //   symbol = '"' pattern of a name, of which {1} is what the first '*' of the place's own pattern stood for '"'
 //   string = ("c_string" | "std_string" | "type_name") "(" value ")"
 //   count  = value | "sum_u8" "(" value "," value ")" | "vector_size" "(" value "," number ")"
 //
 // "*(*(arg2+8)+8)" is what a pointer at arg2+8 points to, 8 bytes behind. It becomes fixed steps for a BPF program
-// (bpf/runtime_event.h): at most NP_READ_STEPS reads, a smaller one only as the last.
+// (bpf/runtime_event.h): at most NP_READ_STEPS reads, a smaller one only as the last. `index` is of shapes, once in a
+// value.
 #pragma once
 
 #include <cstdint>
@@ -40,6 +41,7 @@ struct ValueExpression : np_read {
 
 	ValueExpression() : np_read{} {}
 	bool given() const { return from != NP_READ_NOTHING; }
+	bool uses_index() const { return index_scale != 0; }
 };
 
 struct CountExpression {

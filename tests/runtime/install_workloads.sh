@@ -35,10 +35,12 @@ trap 'rm -rf "$fresh"' EXIT
 list='Object.entries(require(process.argv[1]).dependencies).forEach((pair) => console.log(...pair))'
 node -e "$list" "$here/package.json" >"$fresh/packages"
 while read -r name version; do
-	archive=$(cd "$fresh" && npm pack --silent "$name@$version" </dev/null)
+	package=$name@$version
+	[[ $version == npm:* ]] && package=${version#npm:}
+	archive=$(cd "$fresh" && npm pack --silent "$package" </dev/null)
 	mkdir -p "$fresh/node_modules/$name"
 	tar -xzf "$fresh/$archive" -C "$fresh/node_modules/$name" --strip-components=1 --no-same-owner \
-		--exclude='*/napi-v6/darwin' --exclude='*/napi-v6/win32'
+		--exclude='*/napi-v*/darwin' --exclude='*/napi-v*/win32'
 	rm "$fresh/$archive"
 done <"$fresh/packages"
 

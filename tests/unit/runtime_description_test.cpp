@@ -47,13 +47,13 @@ constexpr std::string_view kTiny = R"json({
 // All that a place may have beyond that.
 constexpr std::string_view kLarge = R"json({
   "schema": "neuroperf.runtime/1", "name": "large", "title": "Large", "tested": "1.0",
-  "match": {"files": ["liblarge.so*"]}, "names": "python",
+  "match": {"files": ["liblarge.so*"], "except": ["liblarge.so.1", "liblarge.so.2*"]}, "names": "python",
   "callers": ["large_run", "large::Executor::*"],
   "places": [
     {"name": "session", "means": "inference", "find": {"table": "LargeGetApi", "slots": [0, 9]}, "at": "entry"},
     {"name": "{1}", "means": "operator", "find": {"symbol": "large::*::forward(*"}, "identity": "arg1",
      "layer": "type_name(*(arg1+8))", "kind": "u32(arg1+16)", "kinds": ["undef", "reorder"],
-     "shape": {"sizes": "*(arg2+8)", "count": "u32(arg2+16)", "bytes": 4}},
+     "shape": {"index": ["u32(arg2+40)", "u32(*(arg3) + 4*index)"], "sizes": "*(arg2 - 24*index + 8)", "count": "u32(arg2+16)", "bytes": 4}},
     {"name": "fired", "means": "spikes", "find": {"exported": "large_threshold"}, "at": "exit",
      "count": "sum_u8(*(result), u64(result+8))"},
     {"name": "cells", "means": "spikes", "find": {"exported": "_run_*_thresholder"},
@@ -97,6 +97,7 @@ TEST(RuntimeDescription, ReadsAllThatAPlaceMayHave)
 	ASSERT_TRUE(runtime.ok()) << runtime.error().what;
 	EXPECT_TRUE(runtime->names_from_python);
 	EXPECT_THAT(runtime->callers, ElementsAre("large_run", "large::Executor::*"));
+	EXPECT_THAT(runtime->excepted_files, ElementsAre("liblarge.so.1", "liblarge.so.2*"));
 	ASSERT_EQ(runtime->places.size(), 4u);
 	const RuntimePlace &session = runtime->places[0], &op = runtime->places[1], &fired = runtime->places[2],
 			   &cells = runtime->places[3];
@@ -111,7 +112,14 @@ TEST(RuntimeDescription, ReadsAllThatAPlaceMayHave)
 	EXPECT_EQ(op.reads.shape.from, NP_READ_ARGUMENT_2);
 	EXPECT_EQ(op.reads.shape_count.offsets[0], 16);
 	EXPECT_EQ(op.reads.shape_size, 4u);
-	EXPECT_EQ(op.arguments(), 3) << "that of the shape too must be live";
+	EXPECT_EQ(op.reads.index[0].offsets[0], 40);
+	EXPECT_EQ(op.reads.index[0].index_scale, 0);
+	EXPECT_EQ(op.reads.index[1].index_scale, 4);
+	EXPECT_EQ(op.reads.index[1].index_step, 1);
+	EXPECT_EQ(op.reads.shape.index_scale, -24);
+	EXPECT_EQ(op.reads.shape.index_step, 0);
+	EXPECT_EQ(op.reads.shape.offsets[0], 8);
+	EXPECT_EQ(op.arguments(), 7) << "those of the shape too must be live";
 	EXPECT_TRUE(fired.at_exit);
 	EXPECT_EQ(fired.arguments(), 0);
 	EXPECT_TRUE(fired.reads.summed.given());
@@ -136,7 +144,7 @@ TEST(RuntimeDescription, MistakesInWhatAPlaceMayHave)
 		{"sum_u8(*(result), u64(result+8))", "sum_u8(*(result))", "line 11: places[2].count", ", was expected"},
 		{"sum_u8(*(result), u64(result+8))", "sum_u16(result, 8)", "line 11: places[2].count", "column 1"},
 		{"\"count\": \"sum_u8(*(result), u64(result+8))\"", "\"count\": 5", "places[2]", "\"count\" must be a text"},
-		{"4*file_u32", "4*u32", "line 13: places[3].count", "file_u32(...) was expected"},
+		{"4*file_u32", "4*u32", "line 13: places[3].count", "file_u32(...) or index was expected"},
 		{"[\"undef\", \"reorder\"]", "[]", "places[1]", "\"kinds\" must be a list of 1 to 1024 texts"},
 		{"[\"undef\", \"reorder\"]", "[\"undef\", 1]", "places[1].kinds", "must hold texts"},
 		{"\"kinds\": [\"undef\", \"reorder\"],", "", "line 8: places[1].kind", "c_string(...), std_string(...) or type_name(...)"},
@@ -145,10 +153,19 @@ TEST(RuntimeDescription, MistakesInWhatAPlaceMayHave)
 		{"type_name(*(arg1+8))", "type(arg1)", "line 8: places[1].layer", "type_name(...)"},
 		{"\"bytes\": 4", "\"bytes\": 2", "places[1].shape", "\"bytes\" of one size are 4 or 8"},
 		{"\"bytes\": 4", "\"bytes\": \"4\"", "places[1].shape", "\"bytes\" of one size are 4 or 8"},
-		{", \"bytes\": 4", ", \"size\": 4", "line 9: places[1].shape", "\"size\" is not known here (sizes, count, bytes)"},
+		{", \"bytes\": 4", ", \"size\": 4", "line 9: places[1].shape", "\"size\" is not known here (index, sizes, count, bytes)"},
 		{"\"count\": \"u32(arg2+16)\", ", "", "places[1].shape", "needs \"sizes\""},
-		{"*(arg2+8)", "*(arg2+8", "line 9: places[1].shape.sizes", ") was expected"},
-		{"{\"sizes\": \"*(arg2+8)\", \"count\": \"u32(arg2+16)\", \"bytes\": 4}", "[1, 2]", "places[1].shape", "must be an object"},
+		{"[\"u32(arg2+40)\", ", "[\"u32(arg2+40)\", \"arg1\", ", "places[1].shape", "holds 2 values at most"},
+		{"\"index\": [\"u32(arg2+40)\", \"u32(*(arg3) + 4*index)\"], ", "", "places[1].shape", "what index stands for"},
+		{" - 24*index", "", "places[1].shape", "what index stands for"},
+		{"u32(arg2+40)", "u32(index)", "line 9: places[1].shape.index", "column 5"},
+		{"u32(arg2+40)", "arg2+index", "line 9: places[1].shape.index", "cannot use itself"},
+		{"4*index)", "4*index+index)", "line 9: places[1].shape.index", "added once"},
+		{"24*index", "0*index", "line 9: places[1].shape.sizes", "1 to 32767"},
+		{"24*index", "32769*index", "line 9: places[1].shape.sizes", "1 to 32767"},
+		{"\"identity\": \"arg1\"", "\"identity\": \"arg1+index\"", "places[1]", "only the values of a \"shape\""},
+		{"*(arg2 - 24*index + 8)", "*(arg2 - 24*index + 8", "line 9: places[1].shape.sizes", ") was expected"},
+		{"{\"index\": [\"u32(arg2+40)\", \"u32(*(arg3) + 4*index)\"], \"sizes\": \"*(arg2 - 24*index + 8)\", \"count\": \"u32(arg2+16)\", \"bytes\": 4}", "[1, 2]", "places[1].shape", "must be an object"},
 		{"\"slots\": [0, 9]", "\"slots\": []", "places[0].find.slots", "1 to 4 numbers"},
 		{"\"slots\": [0, 9]", "\"slots\": [0, 1, 2, 3, 4]", "places[0].find.slots", "1 to 4 numbers"},
 		{"\"slots\": [0, 9]", "\"slots\": [0, -9]", "places[0].find.slots", "from 0 to 1000"},

@@ -295,6 +295,10 @@ TEST(RuntimeMatch, OnlyFilesOfTheNameAreLookedInto)
 	EXPECT_TRUE(may_be(runtime, "/tmp/small_runtime (deleted)"));
 	EXPECT_FALSE(may_be(runtime, "/opt/small_runtime/libother.so"));
 	EXPECT_FALSE(may_be(runtime, ""));
+	RuntimeDescription newer = runtime;
+	newer.excepted_files = {"libsmall_runtime.so.1", "*.old"};
+	EXPECT_FALSE(may_be(newer, "/usr/lib/libsmall_runtime.so.1"));
+	EXPECT_TRUE(may_be(newer, "/usr/lib/libsmall_runtime.so.2"));
 }
 
 TEST(RuntimeMatch, WhatTheStarsStoodForIsFilledIn)

@@ -98,6 +98,68 @@ TEST_F(Spans, WhereCostsAreNotKnownEndsAreAsEver)
 	EXPECT_EQ(emitted_.back().value, 300u) << "of the return, which is known";
 }
 
+// Whose callers are all known.
+class SpansOfVirtualFunctions : public Spans {
+protected:
+	SpansOfVirtualFunctions()
+	{
+		runtime_.places[1].find.how = PlaceSearch::How::virtual_slot;
+		name(0x10, "resize");
+		name(0x20, "conv");
+		returns_to_ = 0x4000;
+		enter(1, 900, 0x20);
+		spans_.take_callers();
+		spans_.watch_callers(0, emit_);
+		emitted_.clear();
+	}
+};
+
+TEST_F(SpansOfVirtualFunctions, WhatAFunctionOverridesIsNoCallOfItsOwn)
+{
+	enter(1, 900, 0x10);
+	returns_to_ = 0x5000; // in the function that overrides it
+	enter(1, 800, 0x10);
+	leave(1, 900);
+	EXPECT_THAT(events(), ElementsAre("+resize", "-resize"));
+	EXPECT_EQ(spans_.counts().of_base_classes, 1u);
+	EXPECT_THAT(spans_.take_callers(), ElementsAre()) << "nobody waits for its end";
+}
+
+TEST_F(SpansOfVirtualFunctions, NorIfItIsJumpedTo)
+{
+	enter(1, 900, 0x10);
+	enter(1, 900, 0x10);
+	leave(1, 900);
+	EXPECT_THAT(events(), ElementsAre("+resize", "-resize"));
+}
+
+TEST_F(SpansOfVirtualFunctions, OtherObjectsInsideAreLayers)
+{
+	enter(1, 900, 0x10);
+	enter(1, 800, 0x20);
+	leave(1, 800);
+	leave(1, 900);
+	EXPECT_THAT(events(), ElementsAre("+resize", "+conv", "-conv", "-resize"));
+}
+
+TEST_F(SpansOfVirtualFunctions, WhereEndsAreNotWatchedTheSameObjectIsCalledAgain)
+{
+	returns_to_ = 0x6000;
+	enter(1, 900, 0x10);
+	enter(1, 900, 0x10);
+	EXPECT_THAT(events(), ElementsAre("+resize", "?resize", "+resize"));
+}
+
+TEST_F(Spans, AFunctionThatIsNotVirtualMayCallItself)
+{
+	name(0x10, "resize");
+	enter(1, 900, 0x10);
+	enter(1, 800, 0x10);
+	leave(1, 800);
+	leave(1, 900);
+	EXPECT_THAT(events(), ElementsAre("+resize", "+resize", "-resize", "-resize"));
+}
+
 TEST_F(Spans, RequestsEndWhereTheyWereWaitedFor)
 {
 	enter(4, 1000, 0x10);
