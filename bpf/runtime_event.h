@@ -26,8 +26,9 @@ enum np_read_from {
 	NP_READ_ARGUMENT_5,
 	NP_READ_ARGUMENT_6,
 	NP_READ_CONSTANT,
-	NP_READ_RESULT, /* where a function returns */
-	NP_READ_FILE,   /* where the file lies in memory: address 0 of its own numbering */
+	NP_READ_RESULT,   /* where a function returns */
+	NP_READ_FILE,     /* where the file lies in memory: address 0 of its own numbering */
+	NP_READ_IDENTITY, /* the place's, which has been read already */
 };
 
 enum np_read_as {

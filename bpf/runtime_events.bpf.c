@@ -58,7 +58,9 @@ __u64 np_hits_of_others = 0;
 		asm volatile("# %1" : "+r"(value) : "i"(which));                                                       \
 		return value
 
-static __always_inline __u64 start_of(struct pt_regs *ctx, const struct np_place *place, const struct np_read *read)
+/* `identity`: of the place, as it was read; 0 before that. */
+static __always_inline __u64 start_of(struct pt_regs *ctx, const struct np_place *place, const struct np_read *read,
+				      __u64 identity)
 {
 	__u64 value;
 	switch (read->from) {
@@ -75,6 +77,8 @@ static __always_inline __u64 start_of(struct pt_regs *ctx, const struct np_place
 		START(NP_READ_RESULT, PT_REGS_RC(ctx));
 	case NP_READ_FILE:
 		return PT_REGS_IP(ctx) - place->probe_address;
+	case NP_READ_IDENTITY:
+		return identity;
 	default:
 		return 0;
 	}
@@ -103,9 +107,9 @@ static __always_inline int read_bytes(__u64 *value, __u8 size, __u64 address)
 
 /* 0 if something on the way cannot be read. */
 static __always_inline int follow(struct pt_regs *ctx, const struct np_place *place, const struct np_read *read,
-				  __u64 *value)
+				  __u64 identity, __u64 *value)
 {
-	__u64 at = start_of(ctx, place, read);
+	__u64 at = start_of(ctx, place, read, identity);
 	for (__u32 i = 0; i < NP_READ_STEPS; i++) {
 		if (i >= read->steps)
 			break;
@@ -121,9 +125,9 @@ static __always_inline int follow(struct pt_regs *ctx, const struct np_place *pl
 
 /* The same with the place's index, which `value` is before. */
 static __always_inline int follow_indexed(struct pt_regs *ctx, const struct np_place *place, const struct np_read *read,
-					  __u64 index, __u64 *value)
+					  __u64 identity, __u64 index, __u64 *value)
 {
-	__u64 at = start_of(ctx, place, read);
+	__u64 at = start_of(ctx, place, read, identity);
 	for (__u32 i = 0; i < NP_READ_STEPS; i++) {
 		if (i >= read->steps)
 			break;
@@ -138,22 +142,15 @@ static __always_inline int follow_indexed(struct pt_regs *ctx, const struct np_p
 	return 1;
 }
 
-/* Where the characters are, and how many may be taken; 0 if nowhere. */
-static __always_inline __u64 characters(struct pt_regs *ctx, const struct np_place *place, const struct np_read *read,
-					__u64 *length)
-{
-	__u64 at = 0, data = 0;
-	*length = NP_NAME_BYTES;
-	if (read->from == NP_READ_NOTHING || !follow(ctx, place, read, &at))
-		return 0;
-	if (read->as != NP_AS_STD_STRING)
-		return at;
-	if (!read_bytes(&data, 8, at) || !read_bytes(length, 8, at + 8)) {
-		__sync_fetch_and_add(&np_unreadable, 1);
-		return 0;
-	}
-	return data;
-}
+/* Characters of a name: where they are, how many may be taken, and a stamp of them; `data` 0 if nowhere. */
+struct np_characters {
+	__u64 data, length, stamp;
+};
+
+/* libstdc++'s std::string: short ones hold their characters themselves. */
+struct np_std_string {
+	__u64 data, length, own[2];
+};
 
 /* The end of a name differs where its beginning may not. */
 static __always_inline __u64 stamp_of(__u64 data, __u64 length)
@@ -164,6 +161,33 @@ static __always_inline __u64 stamp_of(__u64 data, __u64 length)
 	else
 		bpf_probe_read_user(&word, 8, (void *)(data + length - 8));
 	return word ^ length << 56 ^ (data << 8);
+}
+
+static __always_inline void read_characters(struct pt_regs *ctx, const struct np_place *place,
+					    const struct np_read *read, __u64 identity, struct np_characters *found)
+{
+	struct np_std_string string = {};
+	__u64 at = 0;
+	found->data = found->stamp = 0;
+	found->length = NP_NAME_BYTES;
+	if (read->from == NP_READ_NOTHING || !follow(ctx, place, read, identity, &at))
+		return;
+	if (read->as != NP_AS_STD_STRING) {
+		found->data = at;
+		found->stamp = at ? stamp_of(at, found->length) : 0;
+		return;
+	}
+	if (bpf_probe_read_user(&string, sizeof(string), (void *)at) != 0) {
+		__sync_fetch_and_add(&np_unreadable, 1);
+		return;
+	}
+	found->data = string.data;
+	found->length = string.length;
+	if (string.data == at + 16)
+		found->stamp =
+			string.own[0] ^ (string.own[1] << 17 | string.own[1] >> 47) ^ string.length << 56 ^ at << 8;
+	else if (string.data)
+		found->stamp = stamp_of(string.data, string.length);
 }
 
 static __always_inline void copy_name(struct np_runtime_names *names, __u64 data, __u64 length)
@@ -196,15 +220,15 @@ static __always_inline void fill(struct pt_regs *ctx, struct np_runtime_event *e
 }
 
 /* How many sizes were read to `shape`. */
-static __always_inline __u32 read_shape(struct pt_regs *ctx, const struct np_place *place, __u64 *shape)
+static __always_inline __u32 read_shape(struct pt_regs *ctx, const struct np_place *place, __u64 identity, __u64 *shape)
 {
 	__u64 address = 0, count = 0, index = 0;
 	for (__u32 i = 0; i < NP_MOST_INDICES; i++)
 		if (place->index[i].from != NP_READ_NOTHING &&
-		    !follow_indexed(ctx, place, &place->index[i], index, &index))
+		    !follow_indexed(ctx, place, &place->index[i], identity, index, &index))
 			return 0;
-	if (!follow_indexed(ctx, place, &place->shape, index, &address) ||
-	    !follow_indexed(ctx, place, &place->shape_count, index, &count))
+	if (!follow_indexed(ctx, place, &place->shape, identity, index, &address) ||
+	    !follow_indexed(ctx, place, &place->shape_count, identity, index, &count))
 		return 0;
 	if (count > NP_MOST_DIMENSIONS)
 		count = NP_MOST_DIMENSIONS;
@@ -219,11 +243,13 @@ static __always_inline __u32 read_shape(struct pt_regs *ctx, const struct np_pla
 	return count;
 }
 
+#define NP_MIX 0x9e3779b97f4a7c15 /* of numbers that are to be spread */
+
 static __always_inline __u64 with_shape(__u64 identity, const __u64 *shape, __u32 count)
 {
-	identity = (identity ^ count) * 0x9e3779b97f4a7c15;
+	identity = (identity ^ count) * NP_MIX;
 	for (__u32 i = 0; i < NP_MOST_DIMENSIONS; i++)
-		identity = ((identity << 7 | identity >> 57) ^ shape[i]) * 0x9e3779b97f4a7c15;
+		identity = ((identity << 7 | identity >> 57) ^ shape[i]) * NP_MIX;
 	return identity;
 }
 
@@ -278,19 +304,19 @@ static __always_inline int count_elements(const struct np_place *place, __u64 en
 }
 
 /* What one hit stands for; 0 if that cannot be read. */
-static __always_inline int read_count(struct pt_regs *ctx, const struct np_place *place, __u64 *value)
+static __always_inline int read_count(struct pt_regs *ctx, const struct np_place *place, __u64 identity, __u64 *value)
 {
 	*value = 0;
 	if (place->value.from == NP_READ_CONSTANT)
 		*value = place->value.add;
 	if (place->value.from == NP_READ_CONSTANT || place->value.from == NP_READ_NOTHING)
 		return 1;
-	if (!follow(ctx, place, &place->value, value))
+	if (!follow(ctx, place, &place->value, identity, value))
 		return 0;
 	if (place->summed.from == NP_READ_NOTHING)
 		return 1;
 	__u64 count = 0;
-	if (!follow(ctx, place, &place->summed, &count))
+	if (!follow(ctx, place, &place->summed, identity, &count))
 		return 0;
 	return place->element_bytes != 0 ? count_elements(place, count, value) : sum_bytes(*value, count, value);
 }
@@ -301,33 +327,49 @@ static __always_inline int tells_names(const struct np_place *place)
 	       place->shape.from != NP_READ_NOTHING;
 }
 
-/* Tells the names of an identity that is new, or has others now. */
+/* What was told last of identities that share a slot, so that most hits need not look into np_named: a sum of all that
+ * tells. A slot belongs to the identity, not to its name: that it got another name, and the first one again, is seen.
+ */
+#define NP_TOLD (1 << 12)
+__u64 np_told[NP_TOLD];
+
+/* Tells the names of an identity that is new, or has others now. `seen`: its identity as layers are told apart, with
+ * the shape. */
 static __always_inline void tell_names(struct pt_regs *ctx, const struct np_place *place, __u64 cookie, __u64 identity,
-				       const __u64 *shape, __u32 shape_count)
+				       __u64 seen, const __u64 *shape, __u32 shape_count)
 {
-	__u64 length = 0, kind_length = 0, kind_data = 0, kind_number = 0;
-	const __u64 data = characters(ctx, place, &place->name, &length);
-	if (!data && place->name.from != NP_READ_NOTHING)
+	struct np_characters name, kind = {};
+	__u64 kind_number = 0;
+	read_characters(ctx, place, &place->name, identity, &name);
+	if (!name.data && place->name.from != NP_READ_NOTHING)
 		return;
-	if (place->kind.as != NP_AS_NUMBER)
-		kind_data = characters(ctx, place, &place->kind, &kind_length);
-	else if (place->kind.from != NP_READ_NOTHING && !follow(ctx, place, &place->kind, &kind_number))
+	if (place->kind.as == NP_AS_NUMBER && place->kind.from != NP_READ_NOTHING &&
+	    !follow(ctx, place, &place->kind, identity, &kind_number))
 		return;
-	const struct np_identity key = {identity, bpf_get_current_pid_tgid() >> 32, NP_COOKIE_PLACE(cookie)};
-	const __u64 stamp = (data ? stamp_of(data, length) : 0) ^ kind_number << 32;
+	const struct np_identity key = {seen, bpf_get_current_pid_tgid() >> 32, NP_COOKIE_PLACE(cookie)};
+	const __u64 stamp = name.stamp ^ kind_number << 32;
+	const __u64 whose = (seen ^ (__u64)key.pid << 32 ^ key.place) * NP_MIX;
+	const __u64 what = (whose ^ stamp) * NP_MIX | 1;
+	__u64 *slot = &np_told[whose >> 52 & (NP_TOLD - 1)];
+	if (*slot == what)
+		return;
 	const __u64 *told = bpf_map_lookup_elem(&np_named, &key);
-	if (told && *told == stamp)
+	if (told && *told == stamp) {
+		*slot = what;
 		return;
+	}
+	if (place->kind.as != NP_AS_NUMBER)
+		read_characters(ctx, place, &place->kind, identity, &kind);
 	struct np_runtime_names *names = bpf_ringbuf_reserve(&np_events, sizeof(*names), 0);
 	if (!names) {
 		__sync_fetch_and_add(&np_dropped, 1);
 		return;
 	}
 	fill(ctx, &names->event, cookie, NP_RUNTIME_NAMES);
-	names->event.identity = identity;
+	names->event.identity = seen;
 	names->event.time_ns = bpf_ktime_get_ns();
-	copy_name(names, data, length);
-	copy_kind(names, kind_data, kind_length);
+	copy_name(names, name.data, name.length);
+	copy_kind(names, kind.data, kind.length);
 	names->kind_number = kind_number;
 	names->shape_count = shape_count;
 	names->padding = 0;
@@ -335,24 +377,30 @@ static __always_inline void tell_names(struct pt_regs *ctx, const struct np_plac
 		names->shape[i] = shape[i];
 	bpf_ringbuf_submit(names, BPF_RB_NO_WAKEUP);
 	bpf_map_update_elem(&np_named, &key, &stamp, BPF_ANY);
+	*slot = what;
 }
 
-/* What tells layers apart, told with its names when it is new. */
-static __always_inline __u64 identify(struct pt_regs *ctx, const struct np_place *place, __u64 cookie)
+/* What tells layers apart, told with its names when it is new. `identity`: as it was read. */
+static __always_inline __u64 identify(struct pt_regs *ctx, const struct np_place *place, __u64 cookie, __u64 *identity)
 {
-	__u64 shape[NP_MOST_DIMENSIONS] = {}, identity = 0;
+	__u64 shape[NP_MOST_DIMENSIONS] = {}, seen;
 	__u32 shape_count = 0;
+	int readable = 1;
+	*identity = 0;
 	if (place->identity.from != NP_READ_NOTHING)
-		follow(ctx, place, &place->identity, &identity);
+		readable = follow(ctx, place, &place->identity, 0, identity);
 	else if (tells_names(place))
-		identity = NP_COOKIE_FUNCTION(cookie);
+		*identity = NP_COOKIE_FUNCTION(cookie);
+	seen = *identity;
+	if (!readable)
+		return seen;
 	if (place->shape.from != NP_READ_NOTHING) {
-		shape_count = read_shape(ctx, place, shape);
-		identity = with_shape(identity, shape, shape_count);
+		shape_count = read_shape(ctx, place, *identity, shape);
+		seen = with_shape(seen, shape, shape_count);
 	}
 	if (tells_names(place))
-		tell_names(ctx, place, cookie, identity, shape, shape_count);
-	return identity;
+		tell_names(ctx, place, cookie, *identity, seen, shape, shape_count);
+	return seen;
 }
 
 /* Where the function that is entered returns to; 0 if that cannot be read. */
@@ -407,9 +455,9 @@ int np_runtime_entry(struct pt_regs *ctx)
 	const struct np_place *place = bpf_map_lookup_elem(&np_places, &number);
 	if (!place || !is_wanted())
 		return 0;
-	__u64 value;
-	const __u64 identity = identify(ctx, place, cookie);
-	if (!read_count(ctx, place, &value))
+	__u64 value, identity;
+	const __u64 seen = identify(ctx, place, cookie, &identity);
+	if (!read_count(ctx, place, identity, &value))
 		return 0;
 	struct np_runtime_event *event = bpf_ringbuf_reserve(&np_events, sizeof(*event), 0);
 	if (!event) {
@@ -417,7 +465,7 @@ int np_runtime_entry(struct pt_regs *ctx)
 		return 0;
 	}
 	fill(ctx, event, cookie, NP_RUNTIME_HIT);
-	event->identity = identity;
+	event->identity = seen;
 	event->value = NP_COOKIE_IS_SPAN(cookie) ? return_address(ctx, cookie) : value;
 	event->time_ns = bpf_ktime_get_ns(); /* last: what it took to get here is before the layer, not in it */
 	bpf_ringbuf_submit(event, wake_up(cookie));

@@ -85,9 +85,10 @@ struct Object {
 	uint64_t identity;
 	const char *characters; // laid out as libstdc++'s std::string
 	uint64_t length;
+	char own[16]; // of short ones
 };
 constexpr char kName[] = "/model/layers.0/attention";
-constexpr Object kObject{1, kName, sizeof kName - 1};
+constexpr Object kObject{1, kName, sizeof kName - 1, {}};
 
 np_place place_of_object()
 {

