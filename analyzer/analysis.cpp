@@ -44,6 +44,7 @@ public:
 			window_ = filter_.window(record.time_ns);
 			analysis_.layers.set_window(window_);
 			analysis_.on_cpu.set_window(window_);
+			analysis_.jobs->set_window(window_);
 		}
 		if (record.type == PERF_RECORD_SAMPLE)
 			visit_sample(record);
@@ -66,6 +67,8 @@ private:
 				analysis_.on_cpu.begin(sample.identity.time_ns);
 				analysis_.on_cpu.seen(thread_of(sample.identity), sample.identity.time_ns);
 			}
+			if (analysis_.driver_events->has(event))
+				visit_driver(event, sample);
 			if (event == analysis_.counted_event)
 				count_sample(reader_.events()[static_cast<std::size_t>(event)], sample);
 		});
@@ -86,6 +89,15 @@ private:
 		if (frames_.empty())
 			frames_.push_back({sample.ip, side_of(sample), false});
 		analysis_.stacks.add(thread, frames_);
+	}
+
+	void visit_driver(int event, const Sample &sample)
+	{
+		const ThreadId thread = thread_of(sample.identity);
+		const bool wanted = filter_.has_thread(analysis_.threads, thread) && in_wanted_layer(thread);
+		analysis_.driver_events->each(event, sample.raw, [&](const JobEvent &told) {
+			analysis_.jobs->take(told, thread, sample.identity.time_ns, wanted);
+		});
 	}
 
 	bool in_wanted_layer(ThreadId thread)
@@ -341,7 +353,7 @@ Result<int> choose_event(const recording::PerfDataReader &reader, const std::str
 		names = event.name + (names.empty() ? "" : ", ") + names;
 		if (samples_code(event))
 			sampling = i;
-		else if (event.attr.type == PERF_TYPE_TRACEPOINT)
+		else if (event.attr.type == PERF_TYPE_TRACEPOINT && event.attr.sample_type & PERF_SAMPLE_IP)
 			tracepoint = i;
 	}
 	if (!wanted.empty())
@@ -359,11 +371,14 @@ Status analyze(const recording::PerfDataReader &reader, const AnalysisOptions &o
 		return counted.error();
 	analysis->counted_event = *counted;
 	take_build_ids(reader, &analysis->threads);
+	analysis->driver_events = std::make_unique<DriverEvents>(reader, options.drivers);
+	analysis->jobs = std::make_unique<Jobs>(analysis->layers, *analysis->driver_events);
 	Collector collector(reader, options, analysis);
 	analysis->stream = visit_in_time_order(reader, &collector, options.order);
 	analysis->unknown_counters = collector.unknown_counters();
 	analysis->unwound = collector.unwound();
 	analysis->foreign_stacks = collector.foreign_stacks();
+	analysis->jobs->finish(analysis->stream.last_ns);
 	analysis->layers.finish();
 	analysis->on_cpu.finish(analysis->stream.last_ns);
 	return Done{};

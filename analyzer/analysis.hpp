@@ -5,10 +5,13 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "analyzer/collectives.hpp"
+#include "analyzer/driver_events.hpp"
+#include "analyzer/jobs.hpp"
 #include "analyzer/layers.hpp"
 #include "analyzer/on_cpu.hpp"
 #include "analyzer/own_events.hpp"
@@ -40,6 +43,8 @@ struct Analysis {
 	Layers layers;
 	Stacks stacks;
 	OnCpu on_cpu;
+	std::unique_ptr<DriverEvents> driver_events; // and jobs: there once it is analysed
+	std::unique_ptr<Jobs> jobs;
 	CollectiveEnds exchange_ends;
 	StreamCounts stream;
 	std::map<std::string, uint64_t> recorder_stats; // the last value of each
@@ -62,6 +67,7 @@ struct Analysis {
 struct AnalysisOptions {
 	SampleFilter filter{};
 	std::string event{}; // name of the event to count; empty: the first that samples code
+	std::vector<recording::DriverDescription> drivers{}; // whose jobs are followed
 	OrderOptions order{};
 	std::string symbol_root{}; // where the recorded system's files lie; empty: here
 };

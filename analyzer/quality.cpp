@@ -45,6 +45,7 @@ public:
 		plan_items();
 		notes();
 		layer_problems();
+		job_problems();
 		probe_costs();
 		cut_stacks();
 		symbol_problems();
@@ -68,6 +69,7 @@ private:
 	}
 	bool has_stat(const std::string &name) const { return in_.analysis.recorder_stats.contains(name); }
 	bool is_ours() const { return in_.private_section.is_object(); }
+	bool is_imported() const { return is_ours() && in_.private_section.contains("imported"); }
 
 	void file_problems()
 	{
@@ -77,7 +79,7 @@ private:
 		if (!in_.analysis.stream.problem.empty())
 			add(Severity::data_loss, "file_damaged",
 			    "reading stopped early: " + in_.analysis.stream.problem);
-		if (is_ours() && !has_stat("finished"))
+		if (is_ours() && !is_imported() && !has_stat("finished"))
 			add(Severity::data_loss, "not_finished",
 			    "the recording was not finished (the recorder was killed?): about its last second is "
 			    "missing",
@@ -210,6 +212,36 @@ private:
 	{
 		const auto told = is_ours() ? in_.private_section.find("begins_inside") : in_.private_section.end();
 		return told != in_.private_section.end() && told->is_boolean() && told->get<bool>();
+	}
+
+	void job_problems()
+	{
+		for (const LiveSource &source : in_.analysis.driver_events->sources())
+			if (source.events == 0)
+				add(Severity::notice, "driver_silent",
+				    fmt::format("{}: its events were recorded and none came ({})", source.driver->title,
+						source.source->name),
+				    "a driver may have renamed them: neuroperf list drivers");
+		const JobProblems &problems = in_.analysis.jobs->problems();
+		if (problems.end_without_job + problems.start_without_job > 0)
+			add(Severity::notice, "jobs_begun_before",
+			    fmt::format("{} jobs of devices were queued before the recording began, or events are "
+					"missing: {} "
+					"without a queue time, {} left out",
+					problems.end_without_job + problems.start_without_job,
+					problems.start_without_job, problems.end_without_job),
+			    "", problems.end_without_job + problems.start_without_job);
+		if (problems.key_again > 0)
+			add(Severity::warning, "jobs_never_done",
+			    fmt::format(
+				    "{} jobs of devices were never told to be done, and others have their numbers now",
+				    problems.key_again),
+			    "", problems.key_again);
+		if (problems.too_many > 0)
+			add(Severity::data_loss, "too_many_jobs",
+			    fmt::format("{} jobs of devices were left out: too many were open at once",
+					problems.too_many),
+			    "", problems.too_many);
 	}
 
 	void layer_problems()

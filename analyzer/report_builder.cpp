@@ -9,6 +9,7 @@
 #include <regex>
 
 #include "analyzer/columns.hpp"
+#include "analyzer/job_tables.hpp"
 #include "analyzer/quality.hpp"
 #include "analyzer/stack_tables.hpp"
 #include "recording/private_section.hpp"
@@ -344,7 +345,7 @@ Result<RecordingReport> make_recording_report(const std::string &path, const Rep
 	Analysis analysis(options.skip_first, &symbolizer);
 	const bool by_thread = std::find(keys->begin(), keys->end(), GroupKey::thread) != keys->end();
 	analysis.stacks.set_options({by_thread, {options.inline_frames, options.lines}});
-	AnalysisOptions how{*filter, options.filter.event, {}, options.symbol_root};
+	AnalysisOptions how{*filter, options.filter.event, options.drivers, {}, options.symbol_root};
 	if (options.progress)
 		how.order.progress = [&](uint64_t done) { options.progress(done, reader->file_size()); };
 	if (const Status done = analyze(*reader, how, &analysis); !done.ok())
@@ -375,6 +376,11 @@ Result<RecordingReport> make_recording_report(const std::string &path, const Rep
 		report.tables.push_back(std::move(layers.inferences));
 	if (Table runtimes = make_runtimes(analysis.runtimes, recorded_time(analysis)); !runtimes.rows.empty())
 		report.tables.push_back(std::move(runtimes));
+	const uint64_t duration_ns = analysis.stream.last_ns - analysis.stream.first_ns;
+	if (Table engines = make_engines(*analysis.jobs, *analysis.driver_events, duration_ns); !engines.rows.empty())
+		report.tables.push_back(std::move(engines));
+	if (Table jobs = make_jobs(*analysis.jobs, analysis.layers); !jobs.rows.empty())
+		report.tables.push_back(std::move(jobs));
 	if (!keys->empty())
 		report.tables.push_back(make_groups(stacks, *keys));
 	if (!options.callers.empty())

@@ -25,8 +25,9 @@ struct ReportOptions {
 	bool flame = true;   // make the flame graph
 	bool inline_frames = false;
 	bool lines = false;
-	bool debuginfod = false; // ask the servers of DEBUGINFOD_URLS for debug files
-	std::string symbol_root; // where the files of the recorded system are; empty: here
+	bool debuginfod = false;                           // ask the servers of DEBUGINFOD_URLS for debug files
+	std::string symbol_root;                           // where the files of the recorded system are; empty: here
+	std::vector<recording::DriverDescription> drivers; // whose jobs are followed
 	std::function<void(uint64_t done, uint64_t all)> progress; // bytes of the file
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analyzer/report_json.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include <nlohmann/json.hpp>
@@ -110,6 +111,29 @@ Json rows_json(const Table &table)
 	return out;
 }
 
+// Engines under the device that has them. A device without a name has its driver's.
+Json devices_json(const Table &engines)
+{
+	const auto device = static_cast<std::size_t>(engines.column("device"));
+	const Json rows = rows_json(engines);
+	Json devices = Json::array();
+	for (std::size_t i = 0; i < engines.rows.size(); i++) {
+		const Json driver_name = rows[i]["driver"];
+		const Json name = is_absent(engines.rows[i][device]) ? driver_name : rows[i]["device"];
+		const auto same = [&](const Json &one) { return one["name"] == name && one["driver"] == driver_name; };
+		auto found = std::find_if(devices.begin(), devices.end(), same);
+		if (found == devices.end()) {
+			devices.push_back(Json{{"name", name}, {"driver", driver_name}, {"engines", Json::array()}});
+			found = devices.end() - 1;
+		}
+		Json engine = rows[i];
+		engine.erase("device");
+		engine.erase("driver");
+		(*found)["engines"].push_back(std::move(engine));
+	}
+	return devices;
+}
+
 Json column_metrics(const Table &table)
 {
 	Json out = Json::object();
@@ -134,7 +158,10 @@ std::string render_json(const Report &report)
 	out["metrics"] = std::move(metrics);
 	out["totals"] = summary_json(report.totals);
 	for (const Table &table : report.tables)
-		out[table.id] = rows_json(table);
+		if (table.id == "engines")
+			out["devices"] = devices_json(table);
+		else
+			out[table.id] = rows_json(table);
 	for (const char *id : {"layers", "inferences", "functions", "threads"})
 		if (!out.contains(id))
 			out[id] = Json::array();

@@ -1,128 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collector/runtime_description.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "collector/built_in_runtimes.hpp"
 #include "collector/value_expression.hpp"
-#include "recording/unique_fd.hpp"
+#include "recording/json_description.hpp"
 
 namespace neuroperf::collector {
 namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMaxFile = 1 << 20;
 constexpr std::size_t kMostPlacesOfOne = 256;
-constexpr std::size_t kLongestText = 4096, kMostTexts = 1024;
 constexpr std::pair<std::string_view, PlaceMeans> kMeanings[] = {
 	{"inference", PlaceMeans::inference}, {"layer", PlaceMeans::layer},   {"operator", PlaceMeans::op},
 	{"phase", PlaceMeans::phase},         {"spikes", PlaceMeans::spikes}, {"synops", PlaceMeans::synops}};
 
-std::size_t line_at(std::string_view text, std::size_t position)
-{
-	return 1 + static_cast<std::size_t>(std::count(
-			   text.begin(), text.begin() + static_cast<std::ptrdiff_t>(std::min(position, text.size())),
-			   '\n'));
-}
-
-// Reads one description; the first thing that is wrong stays in error().
-class DescriptionReader {
+class DescriptionReader : private recording::JsonDescription {
 public:
-	DescriptionReader(std::string_view text, std::string where) : text_(text), where_(std::move(where)) {}
+	DescriptionReader(std::string_view text, std::string where)
+		: JsonDescription(text, std::move(where), "docs/adding-a-runtime.md says what a description holds")
+	{
+	}
 
 	Result<RuntimeDescription> read()
 	{
-		json root;
-		try {
-			root = json::parse(text_);
-		} catch (const json::parse_error &error) {
-			return Error{ErrorCode::format,
-				     fmt::format("{}, line {}: not JSON ({})", where_,
-						 line_at(text_, error.byte > 0 ? error.byte - 1 : 0), error.what()),
-				     0, kRemedy};
-		} catch (const json::exception &error) { // a number that is out of range
-			return Error{ErrorCode::format, fmt::format("{}: not JSON ({})", where_, error.what()), 0,
-				     kRemedy};
-		}
-		RuntimeDescription description = read_root(root);
-		if (error_)
-			return *error_;
+		const auto root = JsonDescription::root();
+		if (!root.ok())
+			return root.error();
+		RuntimeDescription description = read_root(*root);
+		if (failed())
+			return error();
 		return description;
 	}
 
 private:
-	static constexpr const char *kRemedy = "docs/adding-a-runtime.md says what a description holds";
-
-	void fail(const std::string &path, std::string_view what, const json *value = nullptr)
-	{
-		if (error_)
-			return;
-		std::string line;
-		if (value && value->is_string()) // where it stands first; most texts stand there once
-			if (const std::size_t at = text_.find(value->dump()); at != text_.npos)
-				line = fmt::format(", line {}", line_at(text_, at));
-		error_ = Error{ErrorCode::format, fmt::format("{}{}: {}: {}", where_, line, path, what), 0, kRemedy};
-	}
-
-	void allow(const json &object, const std::string &path, std::initializer_list<std::string_view> keys)
-	{
-		if (!object.is_object())
-			return fail(path, "must be an object");
-		for (const auto &[key, value] : object.items())
-			if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
-				const json named = key;
-				fail(path, fmt::format("\"{}\" is not known here ({})", key, fmt::join(keys, ", ")),
-				     &named);
-			}
-	}
-
-	std::string string_in(const json &object, const char *key, const std::string &path, bool optional)
-	{
-		const auto found = object.find(key);
-		if (found == object.end()) {
-			if (!optional)
-				fail(path, fmt::format("\"{}\" is missing", key));
-			return "";
-		}
-		if (!found->is_string() || found->get_ref<const std::string &>().empty() ||
-		    found->get_ref<const std::string &>().size() > kLongestText) {
-			fail(path, fmt::format("\"{}\" must be a text", key));
-			return "";
-		}
-		return found->get<std::string>();
-	}
-
-	std::vector<std::string> strings_in(const json &object, const char *key, const std::string &path)
-	{
-		std::vector<std::string> found;
-		const json list = object.value(key, json());
-		if (!list.is_array() || list.empty() || list.size() > kMostTexts)
-			fail(path, fmt::format("\"{}\" must be a list of 1 to {} texts", key, kMostTexts));
-		for (std::size_t i = 0; !error_ && i < list.size(); i++) {
-			if (!list[i].is_string() || list[i].get_ref<const std::string &>().size() > kLongestText)
-				fail(path + "." + key, "must hold texts");
-			else
-				found.push_back(list[i].get<std::string>());
-		}
-		return found;
-	}
-
 	RuntimeDescription read_root(const json &root)
 	{
 		RuntimeDescription description;
 		allow(root, "description",
 		      {"schema", "name", "title", "tested", "match", "names", "callers", "places"});
-		if (error_)
+		if (failed())
 			return description;
 		if (string_in(root, "schema", "description", false) != "neuroperf.runtime/1")
 			fail("description", "its \"schema\" is not \"neuroperf.runtime/1\"");
@@ -140,7 +62,7 @@ private:
 		const json places = root.value("places", json());
 		if (!places.is_array() || places.empty() || places.size() > kMostPlacesOfOne)
 			fail("places", fmt::format("must be a list of 1 to {} places", kMostPlacesOfOne));
-		for (std::size_t i = 0; !error_ && i < places.size(); i++)
+		for (std::size_t i = 0; !failed() && i < places.size(); i++)
 			description.places.push_back(read_place(places[i], fmt::format("places[{}]", i)));
 		return description;
 	}
@@ -148,7 +70,7 @@ private:
 	void read_match(const json &match, RuntimeDescription *description)
 	{
 		allow(match, "match", {"files", "except", "exports", "class"});
-		if (error_)
+		if (failed())
 			return;
 		description->files = strings_in(match, "files", "match");
 		if (match.contains("except"))
@@ -163,13 +85,13 @@ private:
 		allow(from, path,
 		      {"name", "means", "find", "at", "optional", "async", "identity", "count", "layer", "kind",
 		       "kinds", "shape"});
-		if (error_)
+		if (failed())
 			return place;
 		place.name = string_in(from, "name", path, false);
 		const std::string means = string_in(from, "means", path, false);
 		const auto *known = std::find_if(std::begin(kMeanings), std::end(kMeanings),
 						 [&](const auto &entry) { return entry.first == means; });
-		if (error_)
+		if (failed())
 			return place;
 		if (known == std::end(kMeanings))
 			fail(path, "\"means\" is inference, layer, operator, phase, spikes or synops", &from["means"]);
@@ -195,7 +117,7 @@ private:
 								  {"class", How::virtual_slot},
 								  {"table", How::table}};
 		allow(from, path, {"exported", "symbol", "class", "slot", "table", "slots"});
-		if (error_)
+		if (failed())
 			return;
 		std::size_t ways = 0;
 		for (const auto &[key, how] : kWays) {
@@ -259,7 +181,7 @@ private:
 	void read_shape(const json &from, const std::string &path, PlaceReads *reads)
 	{
 		allow(from, path, {"index", "sizes", "count", "bytes"});
-		if (error_)
+		if (failed())
 			return;
 		read_indices(from, path, reads);
 		read_expression(from, "sizes", path, parse_value, &reads->shape);
@@ -282,7 +204,7 @@ private:
 		if (texts.size() > NP_MOST_INDICES)
 			return fail(path, fmt::format("\"index\" holds {} values at most", NP_MOST_INDICES),
 				    &from["index"]);
-		for (std::size_t i = 0; !error_ && i < texts.size(); i++) {
+		for (std::size_t i = 0; !failed() && i < texts.size(); i++) {
 			auto value = parse_value(texts[i]);
 			if (!value.ok())
 				return fail(path + ".index", value.error().what, &from["index"][i]);
@@ -336,17 +258,13 @@ private:
 		if (!from.contains(key))
 			return;
 		const std::string text = string_in(from, key, path, false);
-		if (error_)
+		if (failed())
 			return;
 		auto parsed = parse(text);
 		if (!parsed.ok())
 			return fail(path + "." + key, parsed.error().what, &from[key]);
 		*read = std::move(*parsed);
 	}
-
-	std::string_view text_;
-	std::string where_;
-	std::optional<Error> error_;
 };
 
 } // namespace
@@ -381,21 +299,8 @@ Result<RuntimeDescription> parse_runtime_description(std::string_view text, cons
 
 Result<RuntimeDescription> read_runtime_description(const std::string &path)
 {
-	struct stat info;
-	const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)); // a pipe has no writer
-	std::string text(kMaxFile + 1, '\0');
-	const bool regular = file.valid() && ::fstat(file.get(), &info) == 0 && S_ISREG(info.st_mode);
-	const ssize_t size = regular ? ::read(file.get(), text.data(), text.size()) : -1;
-	if (size < 0)
-		return Error{ErrorCode::io,
-			     fmt::format("cannot read the runtime description {}: {}", path,
-					 file.valid() && !regular ? "no regular file" : std::strerror(errno)),
-			     0, ""};
-	text.resize(static_cast<std::size_t>(size));
-	if (text.size() > kMaxFile)
-		return Error{ErrorCode::format, fmt::format("{}: larger than a runtime description may be", path), 0,
-			     ""};
-	return parse_runtime_description(text, path);
+	const auto text = recording::read_description_file(path);
+	return text.ok() ? parse_runtime_description(*text, path) : text.error();
 }
 
 std::vector<RuntimeDescription> built_in_runtimes()

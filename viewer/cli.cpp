@@ -27,6 +27,7 @@ struct Commands {
 	GateCommand gate;
 	DoctorCommand doctor;
 	ListCommand list;
+	ImportCommand to_import;
 };
 
 // One value each time that it is given. A list of CLI11's would take the words behind it too.
@@ -131,6 +132,12 @@ void add_view(CLI::App *app, ReportInput *input)
 	app->add_flag("--inline", input->inline_frames, "Show functions that the compiler inlined (debug information)");
 	app->add_flag("--lines", input->lines, "Tell functions apart by source line (debug information)");
 	app->add_flag("--debuginfod", input->debuginfod, "Fetch debug files from the servers in DEBUGINFOD_URLS");
+	add_each(app, "--driver", &input->drivers,
+		 "Follow jobs of these drivers: auto (all that are known), none, or names; repeatable")
+		->type_name("NAME");
+	add_each(app, "--driver-file", &input->driver_files,
+		 "Describes one more driver, or replaces what is known of it; repeatable")
+		->type_name("FILE");
 	app->add_option("--symfs", input->symbol_root, "Folder under which the recorded system's files lie");
 }
 
@@ -201,14 +208,31 @@ void add_doctor(CLI::App &app, DoctorCommand *command)
 
 void add_list(CLI::App &app, ListCommand *command)
 {
-	CLI::App *list =
-		app.add_subcommand("list", "Show what is known: runtimes, and what of them a file or process has");
-	list->add_option("what", command->what, "runtimes")->required()->check(CLI::IsMember({"runtimes"}));
+	CLI::App *list = app.add_subcommand(
+		"list", "Show what is known: drivers; runtimes, and what of them a file or process has");
+	list->add_option("what", command->what, "runtimes or drivers")
+		->required()
+		->check(CLI::IsMember({"runtimes", "drivers"}));
 	CLI::Option *file = list->add_option("--in", command->file, "Look into this executable or library");
 	list->add_option("-p,--pid", command->pid, "Look into what this process has mapped")
 		->type_name("PID")
 		->excludes(file);
 	add_each(list, "--runtime-file", &command->runtime_files, "Describes one more runtime; repeatable")
+		->type_name("FILE");
+	add_each(list, "--driver-file", &command->driver_files, "Describes one more driver; repeatable")
+		->type_name("FILE");
+}
+
+void add_import(CLI::App &app, ImportCommand *command)
+{
+	CLI::App *import = app.add_subcommand("import", "Make a recording of what another tool has written");
+	import->add_option("--format", command->format, "ftrace: text of /sys/kernel/tracing/trace or trace-cmd report")
+		->capture_default_str()
+		->check(CLI::IsMember({"ftrace"}));
+	import->add_option("input", command->input, "File to read; - for standard input")->required();
+	import->add_option("-o,--output", command->output, "Recording to write; an older one is kept as FILE.old")
+		->capture_default_str();
+	add_each(import, "--driver-file", &command->driver_files, "Describes one more driver; repeatable")
 		->type_name("FILE");
 }
 
@@ -266,6 +290,8 @@ int run(const CLI::App &app, const Commands &commands)
 		return run_doctor(commands.doctor);
 	if (app.got_subcommand("list"))
 		return run_list(commands.list);
+	if (app.got_subcommand("import"))
+		return run_import(commands.to_import);
 	return run_gate(commands.gate);
 }
 
@@ -286,6 +312,7 @@ int run_command_line(int argc, char **argv)
 	add_gate(app, &commands.gate);
 	add_doctor(app, &commands.doctor);
 	add_list(app, &commands.list);
+	add_import(app, &commands.to_import);
 	const bool recording = argc > 1 && std::string_view(argv[1]) == "record";
 	try {
 		app.parse(words_for_parser(argc, argv, recording ? app.get_subcommand("record") : nullptr));

@@ -35,6 +35,7 @@ struct ReportInput {
 	analyzer::FilterOptions filter;
 	bool inline_frames = false, lines = false, debuginfod = false;
 	std::string symbol_root;
+	std::vector<std::string> drivers, driver_files;
 };
 
 struct ReportCommand {
@@ -70,15 +71,21 @@ struct DoctorCommand {
 	bool json = false;
 };
 
+struct ImportCommand {
+	std::string format = "ftrace", input, output{kDefaultRecording};
+	std::vector<std::string> driver_files;
+};
+
 struct ListCommand {
-	std::string what; // "runtimes"
+	std::string what; // "runtimes", "drivers"
 	std::string file;
 	int pid = 0;
-	std::vector<std::string> runtime_files;
+	std::vector<std::string> runtime_files, driver_files;
 };
 
 int run_record(const RecordCommand &command);
 int run_list(const ListCommand &command);
+int run_import(const ImportCommand &command);
 int run_doctor(const DoctorCommand &command);
 int run_report(const ReportCommand &command);
 int run_script(const ScriptCommand &command);

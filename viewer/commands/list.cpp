@@ -9,6 +9,7 @@
 
 #include "collector/file_mappings.hpp"
 #include "collector/runtime_match.hpp"
+#include "recording/driver_description.hpp"
 #include "viewer/commands/commands.hpp"
 #include "viewer/messages.hpp"
 #include "viewer/render/display_text.hpp"
@@ -112,8 +113,32 @@ int list_in_process(int pid, const std::vector<RuntimeDescription> &runtimes)
 
 } // namespace
 
+int list_drivers(const std::vector<std::string> &files)
+{
+	const auto drivers = recording::chosen_drivers({}, files);
+	if (!drivers.ok()) {
+		print_error(drivers.error());
+		return kExitUsage;
+	}
+	for (const recording::DriverDescription &driver : *drivers) {
+		std::vector<std::string> sources;
+		for (const recording::DriverSource &source : driver.sources)
+			sources.push_back(source.name);
+		write_output(fmt::format("{:14}{}\n", driver.name, driver.title));
+		write_output(fmt::format("{:14}knows    {}\n", "", driver.knows));
+		if (!driver.infers.empty())
+			write_output(fmt::format("{:14}infers   {}\n", "", driver.infers));
+		if (!sources.empty())
+			write_output(fmt::format("{:14}sources  {}\n", "", fmt::join(sources, "; ")));
+		write_output(fmt::format("{:14}seen     {}\n", "", driver.seen));
+	}
+	return kExitOk;
+}
+
 int run_list(const ListCommand &command)
 {
+	if (command.what == "drivers")
+		return list_drivers(command.driver_files);
 	const auto runtimes = collector::chosen_runtimes({}, command.runtime_files);
 	if (!runtimes.ok()) {
 		print_error(runtimes.error());

@@ -18,6 +18,10 @@ Result<analyzer::ReportOptions> report_options(const ReportInput &input)
 	options.lines = input.lines;
 	options.debuginfod = input.debuginfod;
 	options.symbol_root = input.symbol_root;
+	auto drivers = recording::chosen_drivers(input.drivers, input.driver_files);
+	if (!drivers.ok())
+		return drivers.error();
+	options.drivers = std::move(*drivers);
 	if (input.energy_model != "none") {
 		auto model = analyzer::load_energy_model(input.energy_model);
 		if (!model.ok())

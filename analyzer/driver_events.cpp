@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analyzer/driver_events.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "recording/tracing_data.hpp"
+
+namespace neuroperf::analyzer {
+namespace {
+
+using recording::DriverDescription;
+using recording::DriverRule;
+using recording::DriverSource;
+using recording::EventField;
+using recording::EventFormat;
+
+const EventFormat *format_of(const recording::PerfDataReader &reader, const recording::RecordedEvent &event)
+{
+	if (event.attr.type != PERF_TYPE_TRACEPOINT)
+		return nullptr;
+	const auto found = reader.formats().find(static_cast<uint32_t>(event.attr.config));
+	return found == reader.formats().end() ? nullptr : &found->second;
+}
+
+bool is_named(const EventFormat &format, std::string_view name)
+{
+	return name.size() == format.system.size() + 1 + format.name.size() && name.starts_with(format.system) &&
+	       name.ends_with(format.name) && name[format.system.size()] == ':';
+}
+
+// FNV-1a: texts that stand for a number in a key.
+uint64_t number_of(std::string_view text)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+	for (const char c : text)
+		hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+	return hash;
+}
+
+bool has_value(const EventField &field, std::string_view value, std::string_view payload)
+{
+	return field.is_text ? recording::read_text(field, payload) == value
+			     : fmt::format("{}", recording::read_number(field, payload)) == value;
+}
+
+} // namespace
+
+DriverEvents::DriverEvents(const recording::PerfDataReader &reader, std::vector<DriverDescription> drivers)
+	: drivers_(std::move(drivers)), rules_of_event_(reader.events().size())
+{
+	const auto is_recorded = [&](const std::string &name) {
+		return std::any_of(reader.events().begin(), reader.events().end(), [&](const auto &event) {
+			const EventFormat *format = format_of(reader, event);
+			return format && is_named(*format, name);
+		});
+	};
+	for (const DriverDescription &driver : drivers_)
+		for (const DriverSource &source : driver.sources) {
+			const std::vector<std::string> events = source.events();
+			if (!std::all_of(events.begin(), events.end(), is_recorded))
+				continue;
+			add(reader, driver, source);
+			break;
+		}
+}
+
+void DriverEvents::add(const recording::PerfDataReader &reader, const DriverDescription &driver,
+		       const DriverSource &source)
+{
+	const std::string space = source.keys.empty() ? driver.name : source.keys;
+	auto known = std::find(spaces_.begin(), spaces_.end(), space);
+	if (known == spaces_.end())
+		known = spaces_.insert(spaces_.end(), space);
+	const auto space_number = static_cast<uint32_t>(known - spaces_.begin());
+	for (const DriverRule &from : source.rules)
+		for (std::size_t i = 0; i < reader.events().size(); i++) {
+			const EventFormat *format = format_of(reader, reader.events()[i]);
+			if (!format || !is_named(*format, from.event))
+				continue;
+			bool whole = true; // an event that lacks a field tells nothing
+			const auto field = [&](const std::string &name) {
+				const EventField *found = name.empty() ? nullptr : format->field(name);
+				whole &= name.empty() || found;
+				return found ? *found : EventField{};
+			};
+			Rule rule;
+			rule.source = static_cast<uint32_t>(sources_.size());
+			rule.space = space_number;
+			rule.moment = from.moment;
+			for (const auto &[name, value] : from.where)
+				rule.where.push_back({field(name), value});
+			for (const auto &[name, value] : from.except)
+				rule.except.push_back({field(name), value});
+			for (const std::string &name : from.key)
+				rule.key.push_back(field(name));
+			for (const std::string &name : from.engine)
+				rule.engine.push_back(field(name));
+			rule.device = field(from.device);
+			rule.driver = field(from.driver);
+			rule.status = field(from.status);
+			if (whole)
+				rules_of_event_[i].push_back(std::move(rule));
+		}
+	sources_.push_back({&driver, &source, 0});
+}
+
+void DriverEvents::each(int event, std::string_view payload, const std::function<void(const JobEvent &)> &take)
+{
+	for (const Rule &rule : rules_of_event_[static_cast<std::size_t>(event)]) {
+		const auto holds = [&](const Condition &condition) {
+			return has_value(condition.field, condition.value, payload);
+		};
+		if (!std::all_of(rule.where.begin(), rule.where.end(), holds) ||
+		    std::any_of(rule.except.begin(), rule.except.end(), holds))
+			continue;
+		JobEvent told;
+		told.moment = rule.moment;
+		told.source = rule.source;
+		told.key.space = rule.space;
+		for (std::size_t i = 0; i < rule.key.size(); i++)
+			told.key.number[i] = rule.key[i].is_text ? number_of(recording::read_text(rule.key[i], payload))
+								 : recording::read_number(rule.key[i], payload);
+		const auto text = [&](const EventField &field) {
+			return field.is_text ? recording::read_text(field, payload) : std::string_view();
+		};
+		if (rule.engine.size() == 1 && rule.engine[0].is_text) {
+			told.engine = text(rule.engine[0]);
+		} else if (!rule.engine.empty()) {
+			engine_.clear();
+			for (const EventField &field : rule.engine)
+				engine_ += (engine_.empty() ? "" : " ") +
+					   (field.is_text ? std::string(text(field))
+							  : fmt::format("{}", recording::read_number(field, payload)));
+			told.engine = engine_;
+		}
+		told.device = text(rule.device);
+		told.driver = text(rule.driver);
+		told.status = rule.status.size != 0 ? recording::read_number(rule.status, payload) : 0;
+		sources_[rule.source].events++;
+		take(told);
+	}
+}
+
+const DriverDescription *DriverEvents::of_fences(std::string_view fence_driver) const
+{
+	for (const DriverDescription &driver : drivers_)
+		if (std::find(driver.fence_drivers.begin(), driver.fence_drivers.end(), fence_driver) !=
+		    driver.fence_drivers.end())
+			return &driver;
+	return nullptr;
+}
+
+} // namespace neuroperf::analyzer

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analyzer/job_tables.hpp"
+
+#include <algorithm>
+
+#include "analyzer/columns.hpp"
+
+namespace neuroperf::analyzer {
+namespace {
+
+Metric sum_column(const char *key, const char *title, Better better)
+{
+	return {key, title, "count", better, Provenance::measured, true, true};
+}
+
+// Where starts are inferred, so is what they part.
+void add_time_columns(Table *table, Provenance provenance)
+{
+	table->columns.push_back(time_column("queue_total_ns", "queued", provenance, true));
+	table->columns.push_back(time_column("queue_p50_ns", "queued p50", provenance, false));
+	table->columns.push_back(time_column("queue_p95_ns", "p95", provenance, false));
+	table->columns.push_back(time_column("queue_p99_ns", "p99", provenance, false));
+	table->columns.push_back(time_column("run_total_ns", "ran", provenance, true));
+	table->columns.push_back(time_column("run_p50_ns", "ran p50", provenance, false));
+	table->columns.push_back(time_column("run_p95_ns", "p95", provenance, false));
+	table->columns.push_back(time_column("run_p99_ns", "p99", provenance, false));
+}
+
+void add_times(const Durations &durations, std::vector<Cell> *row)
+{
+	if (durations.count == 0) {
+		row->resize(row->size() + 4);
+		return;
+	}
+	row->emplace_back(durations.total_ns);
+	for (const double share : {0.5, 0.95, 0.99})
+		row->emplace_back(durations.percentile(share));
+}
+
+Cell share_of(uint64_t part_ns, uint64_t whole_ns)
+{
+	return whole_ns > 0 ? Cell(static_cast<double>(part_ns) / static_cast<double>(whole_ns)) : Cell();
+}
+
+} // namespace
+
+Table make_engines(const Jobs &jobs, const DriverEvents &drivers, uint64_t duration_ns)
+{
+	using enum Provenance;
+	Table table{"engines",
+		    "Devices and engines",
+		    {text_column("name", "engine", measured),
+		     text_column("device", "device", measured),
+		     text_column("driver", "driver", measured),
+		     text_column("source", "source", measured),
+		     text_column("confidence", "starts", measured),
+		     sum_column("jobs", "jobs", Better::neither),
+		     {"utilisation", "busy", "share", Better::neither, derived, false, false},
+		     {"depth_max", "deepest", "count", Better::neither, measured, false, false},
+		     {"depth_mean", "mean depth", "count", Better::neither, derived, false, false}},
+		    {}};
+	add_time_columns(&table, measured);
+	table.columns.push_back(sum_column("failed", "failed", Better::lower));
+	table.columns.push_back(sum_column("in_flight", "in flight", Better::neither));
+	table.columns.push_back(sum_column("stuck", "stuck", Better::lower));
+	for (const Engine &engine : jobs.engines()) {
+		const JobStats &stats = engine.stats;
+		if (stats.jobs + engine.in_flight + engine.stuck == 0)
+			continue;
+		const LiveSource &source = drivers.sources()[engine.source];
+		const bool exact = source.source->exact && stats.inferred == 0;
+		std::vector<Cell> row{engine.name.empty() ? Cell() : Cell(engine.name),
+				      engine.device.empty() ? Cell() : Cell(engine.device),
+				      engine.driver,
+				      source.source->name,
+				      exact ? "exact" : "inferred",
+				      stats.jobs,
+				      share_of(engine.busy_ns, duration_ns),
+				      engine.deepest,
+				      share_of(stats.queue.total_ns + stats.run.total_ns, duration_ns)};
+		add_times(stats.queue, &row);
+		add_times(stats.run, &row);
+		row.insert(row.end(), {stats.failed, engine.in_flight, engine.stuck});
+		table.rows.push_back(std::move(row));
+	}
+	const auto ran = static_cast<std::size_t>(table.column("run_total_ns"));
+	std::stable_sort(table.rows.begin(), table.rows.end(), [ran](const auto &a, const auto &b) {
+		const auto *of_a = std::get_if<uint64_t>(&a[ran]), *of_b = std::get_if<uint64_t>(&b[ran]);
+		return (of_a ? *of_a : 0) > (of_b ? *of_b : 0);
+	});
+	return table;
+}
+
+Table make_jobs(const Jobs &jobs, const Layers &layers)
+{
+	using enum Provenance;
+	Table table{"jobs",
+		    "Jobs of layers",
+		    {text_column("layer", "layer", measured), text_column("engine", "engine", measured),
+		     sum_column("jobs", "jobs", Better::neither)},
+		    {}};
+	add_time_columns(&table, measured);
+	table.columns.push_back(sum_column("failed", "failed", Better::lower));
+	std::vector<std::pair<uint64_t, std::vector<Cell>>> rows;
+	for (const auto &[of, stats] : jobs.by_layer()) {
+		const auto &[layer, engine] = of;
+		const std::string &name = layers.definitions()[layer].name;
+		std::vector<Cell> row{layer == 0 ? "(outside of layers)" : name, jobs.engines()[engine].name,
+				      stats.jobs};
+		add_times(stats.queue, &row);
+		add_times(stats.run, &row);
+		row.emplace_back(stats.failed);
+		rows.emplace_back(stats.run.total_ns, std::move(row));
+	}
+	std::stable_sort(rows.begin(), rows.end(), [](const auto &a, const auto &b) { return a.first > b.first; });
+	for (auto &[total, row] : rows)
+		table.rows.push_back(std::move(row));
+	return table;
+}
+
+} // namespace neuroperf::analyzer

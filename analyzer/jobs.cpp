@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analyzer/jobs.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace neuroperf::analyzer {
+namespace {
+
+using recording::JobMoment;
+
+constexpr std::size_t kMostEngines = 4096;
+
+uint32_t number_of(ThreadId thread)
+{
+	return static_cast<uint32_t>(thread);
+}
+
+} // namespace
+
+void Durations::add(uint64_t duration_ns)
+{
+	count++;
+	total_ns += duration_ns;
+	min_ns = std::min(min_ns, duration_ns);
+	max_ns = std::max(max_ns, duration_ns);
+	histogram.add(duration_ns);
+}
+
+void Jobs::take(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool counted)
+{
+	switch (event.moment) {
+	case JobMoment::queued:
+		queue(event, thread, time_ns, counted);
+		return;
+	case JobMoment::started:
+		return start(event, thread, time_ns);
+	case JobMoment::ended:
+		return end(event.key, time_ns);
+	case JobMoment::done:
+		return done(event.key, time_ns, event.status != 0);
+	case JobMoment::told:
+		return told(event);
+	case JobMoment::pair_made:
+		return pair_made(event, thread, time_ns, counted);
+	case JobMoment::pair_signaled:
+		if (const auto first = job_of_first_.find(event.key); first != job_of_first_.end()) {
+			const JobKey job = first->second;
+			job_of_first_.erase(first);
+			start(job, thread, time_ns);
+			return take_fence_of(thread, job);
+		}
+		return done(event.key, time_ns, false);
+	case JobMoment::fence_made:
+		return fence_made(event, thread, time_ns, counted);
+	case JobMoment::fence_signaled:
+		if (const auto fence = job_of_fence_.find(event.key); fence != job_of_fence_.end()) {
+			end(fence->second, time_ns);
+			job_of_fence_.erase(fence);
+			return;
+		}
+		return done(event.key, time_ns, false);
+	case JobMoment::wait_begins:
+	case JobMoment::wait_ends:
+		return; // of the thread's time, not of a job's
+	}
+}
+
+uint32_t Jobs::engine(const JobEvent &event)
+{
+	const LiveSource &source = drivers_.sources()[event.source];
+	const std::string key =
+		fmt::format("{}\n{}\n{}\n{}", event.key.space, event.driver, event.device, event.engine);
+	if (const auto known = engine_by_name_.find(key); known != engine_by_name_.end())
+		return known->second;
+	if (engines_.size() >= kMostEngines)
+		return 0; // nobody has so many
+	Engine made;
+	const recording::DriverDescription *by_fence = drivers_.of_fences(event.driver);
+	made.driver = by_fence               ? by_fence->title
+		      : event.driver.empty() ? source.driver->title
+					     : std::string(event.driver);
+	made.device = event.device;
+	made.name = event.engine;
+	made.source = event.source;
+	engines_.push_back(std::move(made));
+	const auto number = static_cast<uint32_t>(engines_.size() - 1);
+	engine_by_name_.emplace(key, number);
+	return number;
+}
+
+// A context of the engine: contexts do not wait for each other.
+void Jobs::told(const JobEvent &event)
+{
+	const auto job = open_.find(event.key);
+	if (job == open_.end() || event.engine.empty() || job->second.in_context)
+		return;
+	Engine &before = engines_[job->second.engine];
+	before.waiting--;
+	JobEvent named = event;
+	const std::string name = fmt::format("{} {}", before.name, event.engine), device = before.device;
+	named.engine = name;
+	named.device = device;
+	job->second.engine = engine(named);
+	job->second.in_context = true;
+	Engine &context = engines_[job->second.engine];
+	context.deepest = std::max(context.deepest, ++context.waiting);
+}
+
+DefinitionNumber Jobs::innermost_layer(ThreadId thread)
+{
+	layers_.open_layers(thread, &open_layers_);
+	return open_layers_.empty() ? 0 : open_layers_.back();
+}
+
+Jobs::Job *Jobs::queue(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool counted)
+{
+	if (const auto before = open_.find(event.key); before != open_.end()) {
+		problems_.key_again++;
+		drop(before);
+	}
+	if (open_.size() >= kMostOpen) {
+		problems_.too_many++;
+		return nullptr;
+	}
+	Job job;
+	job.engine = engine(event);
+	job.layer = innermost_layer(thread);
+	job.queued_ns = time_ns;
+	job.counted = counted && window_.has(time_ns);
+	Engine &of = engines_[job.engine];
+	of.deepest = std::max(of.deepest, ++of.waiting);
+	return &open_.emplace(event.key, job).first->second;
+}
+
+void Jobs::drop(Open::iterator job)
+{
+	engines_[job->second.engine].waiting--;
+	open_.erase(job);
+}
+
+void Jobs::start(const JobEvent &event, ThreadId thread, uint64_t time_ns)
+{
+	if (!open_.contains(event.key)) {
+		problems_.start_without_job++;
+		if (Job *job = queue(event, thread, time_ns, true)) {
+			job->queued_ns = 0;
+			job->layer = 0; // whoever runs it did not want it
+		}
+	}
+	start(event.key, thread, time_ns);
+}
+
+void Jobs::start(const JobKey &key, ThreadId thread, uint64_t time_ns)
+{
+	const auto job = open_.find(key);
+	if (job == open_.end())
+		return;
+	job->second.started_ns = time_ns;
+	just_started_[number_of(thread)] = key;
+}
+
+void Jobs::end(const JobKey &key, uint64_t time_ns)
+{
+	if (const auto job = open_.find(key); job != open_.end())
+		job->second.ended_ns = time_ns;
+}
+
+void Jobs::done(const JobKey &key, uint64_t time_ns, bool failed)
+{
+	const auto found = open_.find(key);
+	if (found == open_.end()) {
+		problems_.end_without_job++;
+		return;
+	}
+	const Job job = found->second;
+	drop(found);
+	Engine &engine = engines_[job.engine];
+	const uint64_t end = job.ended_ns != 0 ? job.ended_ns : time_ns;
+	const uint64_t told = job.started_ns != 0 ? job.started_ns : job.queued_ns;
+	const bool in_order = engine.last_end_ns <= end;
+	const uint64_t start = std::min(in_order ? std::max(told, engine.last_end_ns) : told, end);
+	if (end > engine.last_end_ns) {
+		engine.busy_ns += end - std::max(start, engine.last_end_ns);
+		engine.last_end_ns = end;
+	}
+	if (!job.counted)
+		return;
+	for (JobStats *stats : {&engine.stats, &by_layer_[{job.layer, job.engine}]}) {
+		stats->jobs++;
+		stats->failed += failed ? 1 : 0;
+		stats->inferred += job.started_ns == 0 ? 1 : 0;
+		if (job.queued_ns != 0 && job.queued_ns <= start)
+			stats->queue.add(start - job.queued_ns);
+		stats->run.add(end - start);
+	}
+}
+
+// Two of one thread, of contexts that follow each other, with the same number.
+void Jobs::pair_made(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool counted)
+{
+	const auto first = first_of_pair_.find(number_of(thread));
+	if (first != first_of_pair_.end()) {
+		const JobKey key = first->second;
+		first_of_pair_.erase(first);
+		if (key.space == event.key.space && key.number[0] + 1 == event.key.number[0] &&
+		    key.number[1] == event.key.number[1]) {
+			if (queue(event, thread, time_ns, counted) && job_of_first_.size() < kMostOpen)
+				job_of_first_[key] = event.key;
+			return;
+		}
+	}
+	first_of_pair_[number_of(thread)] = event.key;
+}
+
+void Jobs::fence_made(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool counted)
+{
+	const auto started = just_started_.find(number_of(thread));
+	if (started == just_started_.end()) {
+		if (queue(event, thread, time_ns, counted))
+			just_made_[number_of(thread)] = {event.key, std::string(event.driver)};
+		return;
+	}
+	join(event.key, event.driver, started->second);
+	just_started_.erase(started);
+}
+
+// The scheduler signals the first of a pair when the job has been started: the fence that the thread has just made is
+// the device's.
+void Jobs::take_fence_of(ThreadId thread, const JobKey &job)
+{
+	const auto made = just_made_.find(number_of(thread));
+	if (made == just_made_.end())
+		return;
+	const auto [fence, driver] = std::move(made->second);
+	just_made_.erase(made);
+	const auto as_job = open_.find(fence);
+	if (as_job == open_.end())
+		return; // it has been signaled
+	drop(as_job);
+	join(fence, driver, job);
+	just_started_.erase(number_of(thread));
+}
+
+void Jobs::join(const JobKey &fence, std::string_view fence_driver, const JobKey &job)
+{
+	const auto found = open_.find(job);
+	if (found == open_.end() || job_of_fence_.size() >= kMostOpen)
+		return;
+	job_of_fence_[fence] = job;
+	Engine &of = engines_[found->second.engine];
+	if (const recording::DriverDescription *driver = drivers_.of_fences(fence_driver))
+		of.driver = driver->title;
+	else if (drivers_.sources()[of.source].driver->fence_drivers.empty())
+		of.driver = fence_driver; // nobody described it: as it calls itself
+}
+
+void Jobs::finish(uint64_t time_ns)
+{
+	for (const auto &[key, job] : open_) {
+		if (!job.counted)
+			continue;
+		const uint64_t since = job.started_ns != 0 ? job.started_ns : job.queued_ns;
+		Engine &engine = engines_[job.engine];
+		(time_ns - std::min(since, time_ns) > kStuckNs ? engine.stuck : engine.in_flight)++;
+	}
+	open_.clear();
+}
+
+} // namespace neuroperf::analyzer

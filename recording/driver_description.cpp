@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recording/driver_description.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "recording/built_in_drivers.hpp"
+#include "recording/json_description.hpp"
+
+namespace neuroperf::recording {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMostSources = 16, kMostRules = 64, kMostConditions = 8;
+constexpr std::pair<std::string_view, JobMoment> kMoments[] = {{"job_queued", JobMoment::queued},
+							       {"job_started", JobMoment::started},
+							       {"job_ended", JobMoment::ended},
+							       {"job_done", JobMoment::done},
+							       {"job_told", JobMoment::told},
+							       {"pair_made", JobMoment::pair_made},
+							       {"pair_signaled", JobMoment::pair_signaled},
+							       {"fence_made", JobMoment::fence_made},
+							       {"fence_signaled", JobMoment::fence_signaled},
+							       {"wait_begins", JobMoment::wait_begins},
+							       {"wait_ends", JobMoment::wait_ends}};
+
+bool has_job(JobMoment moment)
+{
+	return moment != JobMoment::wait_begins && moment != JobMoment::wait_ends;
+}
+
+class DescriptionReader : private JsonDescription {
+public:
+	DescriptionReader(std::string_view text, std::string where)
+		: JsonDescription(text, std::move(where), "docs/adding-a-driver.md says what a description holds")
+	{
+	}
+
+	Result<DriverDescription> read()
+	{
+		const auto root = JsonDescription::root();
+		if (!root.ok())
+			return root.error();
+		DriverDescription description = read_root(*root);
+		if (failed())
+			return error();
+		return description;
+	}
+
+private:
+	DriverDescription read_root(const json &root)
+	{
+		DriverDescription description;
+		allow(root, "description",
+		      {"schema", "name", "title", "seen", "knows", "infers", "match", "texts", "sources"});
+		if (failed())
+			return description;
+		if (string_in(root, "schema", "description", false) != "neuroperf.driver/1")
+			fail("description", "\"schema\" must be \"neuroperf.driver/1\"");
+		description.name = string_in(root, "name", "description", false);
+		description.title = string_in(root, "title", "description", false);
+		description.seen = string_in(root, "seen", "description", false);
+		description.knows = string_in(root, "knows", "description", false);
+		description.infers = string_in(root, "infers", "description", true);
+		if (root.contains("match"))
+			read_match(root["match"], &description);
+		if (root.contains("texts"))
+			read_texts(root["texts"], &description);
+		const json sources = root.value("sources", json::array());
+		if (!sources.is_array() || sources.size() > kMostSources)
+			fail("sources", fmt::format("must be a list of {} sources at most", kMostSources));
+		for (std::size_t i = 0; !failed() && i < sources.size(); i++)
+			description.sources.push_back(read_source(sources[i], fmt::format("sources[{}]", i)));
+		if (!failed() && description.sources.empty() && description.fence_drivers.empty())
+			fail("description", "needs \"sources\", or in \"match\" the \"fences\" by which it is known");
+		return description;
+	}
+
+	void read_match(const json &match, DriverDescription *description)
+	{
+		allow(match, "match", {"modules", "drm", "compatible", "nodes", "fences"});
+		const std::pair<const char *, std::vector<std::string> *> lists[] = {
+			{"modules", &description->modules},
+			{"drm", &description->drm_names},
+			{"compatible", &description->compatible},
+			{"nodes", &description->nodes},
+			{"fences", &description->fence_drivers}};
+		for (const auto &[key, list] : lists)
+			if (!failed() && match.contains(key))
+				*list = strings_in(match, key, "match");
+	}
+
+	void read_texts(const json &texts, DriverDescription *description)
+	{
+		if (!texts.is_object())
+			return fail("texts", "must be an object of events and how they are printed");
+		for (const auto &[event, pattern] : texts.items()) {
+			if (!is_event(event))
+				return fail("texts", fmt::format("\"{}\" is not GROUP:EVENT", event));
+			description->texts.push_back({event, string_in(texts, event.c_str(), "texts", false)});
+		}
+	}
+
+	static bool is_event(const std::string &name)
+	{
+		const std::size_t colon = name.find(':');
+		return colon != name.npos && colon > 0 && colon + 1 < name.size() &&
+		       name.find(':', colon + 1) == name.npos;
+	}
+
+	DriverSource read_source(const json &from, const std::string &path)
+	{
+		DriverSource source;
+		allow(from, path, {"name", "keys", "confidence", "events"});
+		if (failed())
+			return source;
+		source.name = string_in(from, "name", path, false);
+		source.keys = string_in(from, "keys", path, true);
+		const std::string confidence = string_in(from, "confidence", path, false);
+		if (!failed() && confidence != "exact" && confidence != "inferred")
+			fail(path, "\"confidence\" is exact or inferred", &from["confidence"]);
+		source.exact = confidence == "exact";
+		const json events = from.value("events", json());
+		if (!failed() && (!events.is_array() || events.empty() || events.size() > kMostRules))
+			fail(path, fmt::format("\"events\" must be a list of 1 to {} events", kMostRules));
+		for (std::size_t i = 0; !failed() && i < events.size(); i++)
+			source.rules.push_back(read_rule(events[i], fmt::format("{}.events[{}]", path, i)));
+		return source;
+	}
+
+	DriverRule read_rule(const json &from, const std::string &path)
+	{
+		DriverRule rule;
+		allow(from, path, {"event", "means", "where", "except", "key", "engine", "device", "driver", "status"});
+		if (failed())
+			return rule;
+		rule.event = string_in(from, "event", path, false);
+		if (!failed() && !is_event(rule.event))
+			fail(path, "\"event\" is GROUP:EVENT, as tracefs has it", &from["event"]);
+		const std::string means = string_in(from, "means", path, false);
+		const auto *known = std::find_if(std::begin(kMoments), std::end(kMoments),
+						 [&](const auto &entry) { return entry.first == means; });
+		if (failed())
+			return rule;
+		if (known == std::end(kMoments)) {
+			fail(path,
+			     "\"means\" is job_queued, job_started, job_ended, job_done, job_told, pair_made, "
+			     "pair_signaled, "
+			     "fence_made, fence_signaled, wait_begins or wait_ends",
+			     &from["means"]);
+			return rule;
+		}
+		rule.moment = known->second;
+		read_conditions(from, "where", path, &rule.where);
+		read_conditions(from, "except", path, &rule.except);
+		if (has_job(rule.moment) || from.contains("key"))
+			rule.key = strings_in(from, "key", path);
+		if (!failed() && rule.key.size() > 2)
+			fail(path, "\"key\" is one field, or two");
+		if (from.contains("engine"))
+			rule.engine = strings_in(from, "engine", path);
+		rule.device = string_in(from, "device", path, true);
+		rule.driver = string_in(from, "driver", path, true);
+		rule.status = string_in(from, "status", path, true);
+		return rule;
+	}
+
+	void read_conditions(const json &from, const char *key, const std::string &path,
+			     std::vector<std::pair<std::string, std::string>> *conditions)
+	{
+		if (failed() || !from.contains(key))
+			return;
+		const json &object = from[key];
+		if (!object.is_object() || object.empty() || object.size() > kMostConditions)
+			return fail(path, fmt::format("\"{}\" must be an object of 1 to {} fields and their values",
+						      key, kMostConditions));
+		for (const auto &[field, value] : object.items())
+			conditions->emplace_back(field, string_in(object, field.c_str(), path + "." + key, false));
+	}
+};
+
+} // namespace
+
+std::string_view to_string(JobMoment moment)
+{
+	for (const auto &[word, known] : kMoments)
+		if (known == moment)
+			return word;
+	return "";
+}
+
+std::vector<std::string> DriverSource::events() const
+{
+	std::vector<std::string> found;
+	for (const DriverRule &rule : rules)
+		if (std::find(found.begin(), found.end(), rule.event) == found.end())
+			found.push_back(rule.event);
+	return found;
+}
+
+Result<DriverDescription> parse_driver_description(std::string_view text, const std::string &where)
+{
+	return DescriptionReader(text, where).read();
+}
+
+std::vector<DriverDescription> built_in_drivers()
+{
+	std::vector<DriverDescription> found;
+	for (const BuiltInFile &file : built_in_driver_files())
+		if (auto parsed = parse_driver_description(file.text, std::string(file.name) + ".json"); parsed.ok())
+			found.push_back(std::move(*parsed));
+	return found;
+}
+
+Result<std::vector<DriverDescription>> chosen_drivers(const std::vector<std::string> &names,
+						      const std::vector<std::string> &files)
+{
+	std::vector<DriverDescription> chosen;
+	for (const std::string &path : files) {
+		const auto text = read_description_file(path);
+		if (!text.ok())
+			return text.error();
+		auto parsed = parse_driver_description(*text, path);
+		if (!parsed.ok())
+			return parsed.error();
+		chosen.push_back(std::move(*parsed));
+	}
+	if (names == std::vector<std::string>{"none"})
+		return chosen;
+	const bool all = names.empty() || names == std::vector<std::string>{"auto"};
+	std::vector<DriverDescription> known = built_in_drivers();
+	const auto has = [](const std::vector<DriverDescription> &drivers, const std::string &name) {
+		return std::any_of(drivers.begin(), drivers.end(),
+				   [&](const DriverDescription &driver) { return driver.name == name; });
+	};
+	for (const std::string &name : all ? std::vector<std::string>{} : names)
+		if (!has(known, name) && !has(chosen, name))
+			return Error{ErrorCode::usage, fmt::format("no description of a driver \"{}\"", name), 0,
+				     "neuroperf list drivers names them; auto: all, none: none of them"};
+	for (DriverDescription &description : known)
+		if ((all || std::find(names.begin(), names.end(), description.name) != names.end()) &&
+		    !has(chosen, description.name))
+			chosen.push_back(std::move(description));
+	return chosen;
+}
+
+} // namespace neuroperf::recording

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analyzer/jobs.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "analyzer/analysis.hpp"
+#include "recording/event_formats.hpp"
+#include "tests/support/recording_builder.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+namespace neuroperf::analyzer {
+namespace {
+
+using recording::JobMoment;
+
+constexpr auto kApp = static_cast<ThreadId>(1), kWorker = static_cast<ThreadId>(2);
+
+// Two sources, by what a recording has the events of: one that tells all, and fences.
+class JobsTest : public testing::Test {
+protected:
+	JobsTest() : layers_(0), drivers_(reader(), descriptions()), jobs_(layers_, drivers_) {}
+
+	static std::vector<recording::DriverDescription> descriptions()
+	{
+		const auto described = [](const char *name, const char *title, const char *event, bool exact) {
+			recording::DriverDescription driver;
+			driver.name = name;
+			driver.title = title;
+			driver.sources.push_back(
+				{name, "", exact, {{event, JobMoment::queued, {}, {}, {}, {}, "", "", ""}}});
+			return driver;
+		};
+		recording::DriverDescription known = described("npu", "NPU", "neuroperf:note", true);
+		recording::DriverDescription by_fence;
+		by_fence.name = by_fence.title = "Maker's NPU";
+		by_fence.fence_drivers = {"maker"};
+		return {known, described("fences", "Fences", "neuroperf:mark", false), by_fence};
+	}
+	recording::PerfDataReader &reader()
+	{
+		if (!reader_) {
+			test::RecordingBuilder(folder_.path() + "/a.data").finish();
+			reader_ = std::move(*recording::PerfDataReader::open(folder_.path() + "/a.data"));
+		}
+		return *reader_;
+	}
+
+	static JobEvent event(JobMoment moment, uint64_t a, uint64_t b = 0, std::string_view engine = "core0")
+	{
+		JobEvent made;
+		made.moment = moment;
+		made.key.number = {a, b};
+		made.engine = engine;
+		return made;
+	}
+	void at(uint64_t time_ns, JobMoment moment, uint64_t key, std::string_view engine = "core0",
+		ThreadId thread = kApp)
+	{
+		jobs_.take(event(moment, key, 0, engine), thread, time_ns, true);
+	}
+	const JobStats &stats(std::size_t engine = 0) { return jobs_.engines().at(engine).stats; }
+
+	test::TemporaryFolder folder_;
+	std::optional<recording::PerfDataReader> reader_;
+	Layers layers_;
+	DriverEvents drivers_;
+	Jobs jobs_;
+};
+
+TEST_F(JobsTest, QueuedStartedAndDone)
+{
+	ASSERT_EQ(drivers_.sources().size(), 2u);
+	at(100, JobMoment::queued, 1);
+	at(130, JobMoment::started, 1);
+	at(200, JobMoment::done, 1);
+	EXPECT_EQ(stats().jobs, 1u);
+	EXPECT_EQ(stats().queue.total_ns, 30u);
+	EXPECT_EQ(stats().run.total_ns, 70u);
+	EXPECT_EQ(stats().inferred, 0u);
+	EXPECT_EQ(jobs_.engines()[0].name, "core0");
+	EXPECT_EQ(jobs_.engines()[0].driver, "NPU");
+	EXPECT_EQ(jobs_.engines()[0].busy_ns, 70u);
+}
+
+TEST_F(JobsTest, WhatIsHandedOverWhileAnotherRunsWaitsForIt)
+{
+	at(100, JobMoment::queued, 1);
+	at(110, JobMoment::queued, 2);
+	at(120, JobMoment::started, 1);
+	at(125, JobMoment::started, 2);
+	at(200, JobMoment::done, 1);
+	at(260, JobMoment::done, 2);
+	EXPECT_EQ(stats().queue.total_ns, 20u + 90u);
+	EXPECT_EQ(stats().run.total_ns, 80u + 60u);
+	EXPECT_EQ(jobs_.engines()[0].busy_ns, 140u);
+	EXPECT_EQ(jobs_.engines()[0].deepest, 2u);
+	EXPECT_EQ(jobs_.engines()[0].waiting, 0u);
+}
+
+TEST_F(JobsTest, EnginesDoNotWaitForEachOther)
+{
+	at(100, JobMoment::queued, 1, "core0");
+	at(100, JobMoment::queued, 2, "core1");
+	at(200, JobMoment::done, 1);
+	at(200, JobMoment::done, 2);
+	EXPECT_EQ(stats(0).run.total_ns, 100u);
+	EXPECT_EQ(stats(1).run.total_ns, 100u);
+	EXPECT_EQ(stats(0).inferred, 1u) << "no event said when it started";
+}
+
+TEST_F(JobsTest, JobsThatOvertakeAreLeftAsTheyAreTold)
+{
+	at(100, JobMoment::queued, 1);
+	at(100, JobMoment::queued, 2);
+	at(110, JobMoment::started, 1);
+	at(120, JobMoment::started, 2);
+	jobs_.take(event(JobMoment::ended, 1), kWorker, 150, true);
+	at(200, JobMoment::done, 2);
+	at(210, JobMoment::done, 1); // ended at 150, before the other one
+	EXPECT_EQ(stats().run.total_ns, 80u + 40u);
+	EXPECT_EQ(stats().queue.total_ns, 20u + 10u);
+}
+
+TEST_F(JobsTest, TheDevicesFenceTellsWhenItEnded)
+{
+	at(100, JobMoment::queued, 1);
+	at(130, JobMoment::started, 1, "core0", kWorker);
+	JobEvent fence = event(JobMoment::fence_made, 50, 1, "timeline");
+	fence.driver = "maker";
+	jobs_.take(fence, kWorker, 140, true);
+	jobs_.take(event(JobMoment::fence_signaled, 50, 1), kApp, 190, true);
+	at(205, JobMoment::done, 1);
+	EXPECT_EQ(stats().run.total_ns, 60u);
+	EXPECT_EQ(jobs_.engines()[0].driver, "Maker's NPU");
+	EXPECT_EQ(jobs_.engines().size(), 1u) << "the fence is no job";
+}
+
+TEST_F(JobsTest, FencesOfOtherThreadsAreJobs)
+{
+	at(100, JobMoment::queued, 1);
+	at(130, JobMoment::started, 1, "core0", kWorker);
+	jobs_.take(event(JobMoment::fence_made, 50, 1, "timeline"), kApp, 140, true);
+	jobs_.take(event(JobMoment::fence_signaled, 50, 1), kApp, 190, true);
+	EXPECT_EQ(stats(1).jobs, 1u);
+	EXPECT_EQ(stats(1).run.total_ns, 50u);
+	EXPECT_EQ(stats(0).jobs, 0u);
+}
+
+TEST_F(JobsTest, PairsOfFences)
+{
+	const auto made = [&](uint64_t context, uint64_t time_ns, ThreadId thread = kApp) {
+		jobs_.take(event(JobMoment::pair_made, context, 7), thread, time_ns, true);
+	};
+	const auto signaled = [&](uint64_t context, uint64_t time_ns) {
+		jobs_.take(event(JobMoment::pair_signaled, context, 7), kWorker, time_ns, true);
+	};
+	made(3, 100);
+	made(5, 100, kWorker); // another entity, whose contexts follow
+	made(4, 101);
+	made(6, 101, kWorker);
+	signaled(3, 120);
+	signaled(4, 150); // done, not the start of 5
+	signaled(5, 160);
+	signaled(6, 200);
+	EXPECT_EQ(stats().jobs, 2u);
+	EXPECT_EQ(stats().queue.total_ns, 19u + 59u);
+	EXPECT_EQ(stats().run.total_ns, 30u + 40u);
+	EXPECT_EQ(jobs_.problems().end_without_job, 0u);
+}
+
+TEST_F(JobsTest, ContextsOfAnEngineDoNotWaitForEachOther)
+{
+	for (const uint64_t job : {1, 2}) {
+		at(100, JobMoment::queued, job);
+		at(110, JobMoment::started, job);
+		at(111, JobMoment::told, job, job == 1 ? "ctx1" : "ctx2");
+	}
+	at(200, JobMoment::done, 1);
+	at(220, JobMoment::done, 2);
+	EXPECT_EQ(stats(0).jobs, 0u);
+	EXPECT_EQ(jobs_.engines().at(1).name, "core0 ctx1");
+	EXPECT_EQ(stats(1).run.total_ns, 90u);
+	EXPECT_EQ(stats(2).run.total_ns, 110u);
+}
+
+TEST_F(JobsTest, JobsOfLayersByTheThreadThatQueuesThem)
+{
+	layers_.begin(kApp, 4, 50, false);
+	at(100, JobMoment::queued, 1, "core0", kApp);
+	layers_.end(kApp, 4, 110);
+	at(120, JobMoment::queued, 2, "core0", kWorker);
+	at(150, JobMoment::done, 1);
+	at(180, JobMoment::done, 2);
+	EXPECT_EQ(jobs_.by_layer().at({4, 0}).run.total_ns, 50u);
+	EXPECT_EQ(jobs_.by_layer().at({0, 0}).run.total_ns, 30u);
+}
+
+TEST_F(JobsTest, WhatFailedIsToldApart)
+{
+	at(100, JobMoment::queued, 1);
+	JobEvent failed = event(JobMoment::done, 1);
+	failed.status = 5;
+	jobs_.take(failed, kApp, 150, true);
+	EXPECT_EQ(stats().jobs, 1u);
+	EXPECT_EQ(stats().failed, 1u);
+}
+
+TEST_F(JobsTest, WhatDoesNotFitIsCounted)
+{
+	at(100, JobMoment::done, 9);
+	EXPECT_EQ(jobs_.problems().end_without_job, 1u);
+	at(100, JobMoment::started, 1);
+	at(150, JobMoment::done, 1);
+	EXPECT_EQ(jobs_.problems().start_without_job, 1u);
+	EXPECT_EQ(stats().jobs, 1u);
+	EXPECT_EQ(stats().queue.count, 0u) << "nobody knows how long it waited";
+	EXPECT_EQ(stats().run.total_ns, 50u);
+	at(200, JobMoment::queued, 2);
+	at(300, JobMoment::queued, 2);
+	EXPECT_EQ(jobs_.problems().key_again, 1u);
+	at(350, JobMoment::done, 2);
+	EXPECT_EQ(stats().run.max_ns, 50u);
+	EXPECT_EQ(jobs_.engines()[0].waiting, 0u);
+}
+
+TEST_F(JobsTest, WhatHasNotEndedIsInFlightOrStuck)
+{
+	at(100, JobMoment::queued, 1);
+	at(Jobs::kStuckNs, JobMoment::queued, 2);
+	jobs_.take(event(JobMoment::queued, 3), kApp, Jobs::kStuckNs, false);
+	jobs_.finish(Jobs::kStuckNs + 200);
+	EXPECT_EQ(jobs_.engines()[0].stuck, 1u);
+	EXPECT_EQ(jobs_.engines()[0].in_flight, 1u);
+	EXPECT_EQ(stats().jobs, 0u);
+}
+
+TEST_F(JobsTest, UnwantedJobsKeepTheEngineBusyAndAreNotCounted)
+{
+	jobs_.take(event(JobMoment::queued, 1), kWorker, 100, false);
+	at(110, JobMoment::queued, 2);
+	at(150, JobMoment::done, 1);
+	at(180, JobMoment::done, 2);
+	EXPECT_EQ(stats().jobs, 1u);
+	EXPECT_EQ(stats().queue.total_ns, 40u);
+	EXPECT_EQ(stats().run.total_ns, 30u);
+	jobs_.set_window({1000, 2000});
+	at(900, JobMoment::queued, 3);
+	at(950, JobMoment::done, 3);
+	EXPECT_EQ(stats().jobs, 1u);
+}
+
+} // namespace
+} // namespace neuroperf::analyzer
