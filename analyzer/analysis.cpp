@@ -24,8 +24,8 @@ constexpr std::size_t kMaxStats = 200;
 class Collector : public RecordVisitor {
 public:
 	Collector(const recording::PerfDataReader &reader, const AnalysisOptions &options, Analysis *analysis)
-		: reader_(reader), filter_(options.filter), own_(reader), values_(reader), analysis_(*analysis),
-		  user_stacks_(reader, analysis->threads, options.symbol_root)
+		: reader_(reader), filter_(options.filter), own_jobs_only_(options.own_jobs_only), own_(reader),
+		  values_(reader), analysis_(*analysis), user_stacks_(reader, analysis->threads, options.symbol_root)
 	{
 		analysis_.samples_of_event.resize(reader.events().size());
 		const auto &events = reader.events();
@@ -94,7 +94,8 @@ private:
 	void visit_driver(int event, const Sample &sample)
 	{
 		const ThreadId thread = thread_of(sample.identity);
-		const bool wanted = filter_.has_thread(analysis_.threads, thread) && in_wanted_layer(thread);
+		const bool named = !own_jobs_only_ || !analysis_.threads.thread(thread).name.empty();
+		const bool wanted = named && filter_.has_thread(analysis_.threads, thread) && in_wanted_layer(thread);
 		analysis_.driver_events->each(event, sample.raw, [&](const JobEvent &told) {
 			analysis_.jobs->take(told, thread, sample.identity.time_ns, wanted);
 		});
@@ -316,6 +317,7 @@ private:
 
 	const recording::PerfDataReader &reader_;
 	const SampleFilter &filter_;
+	const bool own_jobs_only_;
 	OwnEvents own_;
 	SampleValues values_;
 	Analysis &analysis_;
@@ -373,6 +375,8 @@ Status analyze(const recording::PerfDataReader &reader, const AnalysisOptions &o
 	take_build_ids(reader, &analysis->threads);
 	analysis->driver_events = std::make_unique<DriverEvents>(reader, options.drivers);
 	analysis->jobs = std::make_unique<Jobs>(analysis->layers, *analysis->driver_events);
+	if (options.own_jobs_only)
+		analysis->jobs->only_queued_ones();
 	Collector collector(reader, options, analysis);
 	analysis->stream = visit_in_time_order(reader, &collector, options.order);
 	analysis->unknown_counters = collector.unknown_counters();

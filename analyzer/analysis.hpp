@@ -68,6 +68,7 @@ struct AnalysisOptions {
 	SampleFilter filter{};
 	std::string event{}; // name of the event to count; empty: the first that samples code
 	std::vector<recording::DriverDescription> drivers{}; // whose jobs are followed
+	bool own_jobs_only = false;                          // of processes that the recording names
 	OrderOptions order{};
 	std::string symbol_root{}; // where the recorded system's files lie; empty: here
 };

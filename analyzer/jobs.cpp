@@ -143,8 +143,8 @@ void Jobs::drop(Open::iterator job)
 void Jobs::start(const JobEvent &event, ThreadId thread, uint64_t time_ns)
 {
 	if (!open_.contains(event.key)) {
-		problems_.start_without_job++;
-		if (Job *job = queue(event, thread, time_ns, true)) {
+		problems_.start_without_job += only_queued_ ? 0 : 1;
+		if (Job *job = queue(event, thread, time_ns, !only_queued_)) {
 			job->queued_ns = 0;
 			job->layer = 0; // whoever runs it did not want it
 		}
@@ -171,7 +171,7 @@ void Jobs::done(const JobKey &key, uint64_t time_ns, bool failed)
 {
 	const auto found = open_.find(key);
 	if (found == open_.end()) {
-		problems_.end_without_job++;
+		problems_.end_without_job += only_queued_ ? 0 : 1;
 		return;
 	}
 	const Job job = found->second;

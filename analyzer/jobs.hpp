@@ -65,6 +65,9 @@ public:
 	Jobs(const Layers &layers, const DriverEvents &drivers) : layers_(layers), drivers_(drivers) {}
 
 	void set_window(const TimeWindow &window) { window_ = window; }
+	// Of others only their starts and ends are in the recording: a job of which nobody knows who queued it is
+	// another's.
+	void only_queued_ones() { only_queued_ = true; }
 	// `thread`: that the event is of. `counted`: whether jobs that it queues are wanted.
 	void take(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool counted);
 	void finish(uint64_t time_ns);
@@ -108,6 +111,7 @@ private:
 	const Layers &layers_;
 	const DriverEvents &drivers_;
 	TimeWindow window_;
+	bool only_queued_ = false;
 	std::vector<Engine> engines_;
 	std::map<std::string, uint32_t, std::less<>> engine_by_name_;
 	Open open_;

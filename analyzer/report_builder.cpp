@@ -292,6 +292,15 @@ Symbolizer::Options symbol_options(const ReportOptions &options)
 	return symbols;
 }
 
+// Events of drivers come in workers and interrupts, so that those of other processes' jobs are in the recording too.
+bool has_others_jobs(const ordered_json &section)
+{
+	if (!section.is_object() || !section.contains("drivers"))
+		return false;
+	const auto of_all = section.find("drivers_of_all");
+	return of_all == section.end() || *of_all != true;
+}
+
 // Nested phases are told apart by self time: exchange inside of exchange counts once.
 void add_exchange(const Layers &layers, RecordingReport *result)
 {
@@ -345,14 +354,14 @@ Result<RecordingReport> make_recording_report(const std::string &path, const Rep
 	Analysis analysis(options.skip_first, &symbolizer);
 	const bool by_thread = std::find(keys->begin(), keys->end(), GroupKey::thread) != keys->end();
 	analysis.stacks.set_options({by_thread, {options.inline_frames, options.lines}});
-	AnalysisOptions how{*filter, options.filter.event, options.drivers, {}, options.symbol_root};
+	const auto decoded = recording::decode_private_section(reader->private_section());
+	const ordered_json section = decoded.ok() ? *decoded : ordered_json();
+	AnalysisOptions how{*filter, options.filter.event, options.drivers, has_others_jobs(section),
+			    {},      options.symbol_root};
 	if (options.progress)
 		how.order.progress = [&](uint64_t done) { options.progress(done, reader->file_size()); };
 	if (const Status done = analyze(*reader, how, &analysis); !done.ok())
 		return done.error();
-	const auto decoded = recording::decode_private_section(reader->private_section());
-	const ordered_json section = decoded.ok() ? *decoded : ordered_json();
-
 	const NamedStacks stacks = analysis.stacks.named(program_name(recorded_command(*reader, section)));
 	RecordingReport result;
 	result.rows =

@@ -14,6 +14,10 @@
 #define NP_MOST_DATA_LOCS 8
 /* common_type, common_flags, common_preempt_count and common_pid: a BPF program does not get to see them. */
 #define NP_COMMON_FIELDS 8
+/* Records with pointers to texts: so many bytes behind the common fields, then the texts. */
+#define NP_RECORD_WITH_TEXTS 192
+#define NP_MOST_TEXTS 2
+#define NP_TEXT_BYTES 64
 
 struct np_tracepoint {
 	__u32 fixed_size; /* of the record up to the end of its last field */
@@ -21,7 +25,9 @@ struct np_tracepoint {
 	__u32 data_loc_offsets[NP_MOST_DATA_LOCS];
 	__u8 is_system_call; /* hit by an instruction of the program */
 	__u8 is_exec;        /* sched_process_exec: a launched program is recorded from here on */
-	__u16 reserved;
+	__u8 everywhere;     /* not of the recorded processes alone */
+	__u8 texts;          /* how many fields point to texts in the kernel */
+	__u32 text_offsets[NP_MOST_TEXTS];
 };
 
 /* One event; the record from behind its common fields on follows, then nothing that matters. */

@@ -103,12 +103,17 @@ static __always_inline __u64 wake_up(void *ring)
 	return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > np_wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
+static __always_inline int is_wanted(const struct np_tracepoint *tracepoint)
+{
+	return tracepoint->everywhere ? np_enabled : np_is_recorded(tracepoint->is_exec);
+}
+
 SEC("tracepoint")
 int np_tracepoint(void *record)
 {
 	__u32 number = bpf_get_attach_cookie(record), cpu = bpf_get_smp_processor_id();
 	const struct np_tracepoint *tracepoint = bpf_map_lookup_elem(&np_tracepoints, &number);
-	if (!tracepoint || !np_is_recorded(tracepoint->is_exec))
+	if (!tracepoint || !is_wanted(tracepoint))
 		return 1;
 	const __u64 time_ns = bpf_ktime_get_ns();
 	void *ring = bpf_map_lookup_elem(&np_rings, &cpu);
@@ -124,5 +129,58 @@ int np_tracepoint(void *record)
 	PUT_IF_FITS(NP_LARGEST_TRACEPOINT)
 dropped:
 	__sync_fetch_and_add(&np_dropped[number & (NP_MOST_TRACEPOINTS - 1)], 1);
+	return 1;
+}
+
+/* Puts the text that a field points to behind the record, and says in the field where it is. */
+static __always_inline void take_text(void *record, char *copy, __u32 offset, __u32 text)
+{
+	__u64 pointer = 0, at = offset - NP_COMMON_FIELDS;
+	const __u32 to = NP_RECORD_WITH_TEXTS + text * NP_TEXT_BYTES;
+	if (at > NP_RECORD_WITH_TEXTS - sizeof(pointer))
+		return;
+	bpf_probe_read_kernel(&pointer, sizeof(pointer), record + offset);
+	long length = bpf_probe_read_kernel_str(copy + to, NP_TEXT_BYTES, (void *)pointer);
+	if (length <= 0) { /* nothing is there */
+		copy[to] = 0;
+		length = 1;
+	}
+	pointer = (__u64)(NP_COMMON_FIELDS + to) | (__u64)length << 16;
+	asm volatile("" : "+r"(at));
+	if (at <= NP_RECORD_WITH_TEXTS - sizeof(pointer))
+		__builtin_memcpy(copy + at, &pointer, sizeof(pointer));
+}
+
+/* Events with fields that are pointers to texts, as drivers like them: outside the kernel they mean nothing. */
+SEC("tracepoint")
+int np_tracepoint_with_texts(void *record)
+{
+	__u32 number = bpf_get_attach_cookie(record), cpu = bpf_get_smp_processor_id();
+	const struct np_tracepoint *tracepoint = bpf_map_lookup_elem(&np_tracepoints, &number);
+	if (!tracepoint || !is_wanted(tracepoint))
+		return 1;
+	const __u64 time_ns = bpf_ktime_get_ns();
+	void *ring = bpf_map_lookup_elem(&np_rings, &cpu);
+	if (!ring)
+		return 1;
+	const __u64 whole = NP_RECORD_WITH_TEXTS + NP_MOST_TEXTS * NP_TEXT_BYTES;
+	struct np_tracepoint_event *event = bpf_ringbuf_reserve(ring, sizeof(*event) + whole, 0);
+	if (!event) {
+		__sync_fetch_and_add(&np_dropped[number & (NP_MOST_TRACEPOINTS - 1)], 1);
+		return 1;
+	}
+	char *copy = (char *)(event + 1);
+	__builtin_memset(copy, 0, whole);
+	__u64 size = record_size(record, tracepoint) - NP_COMMON_FIELDS;
+	asm volatile("" : "+r"(size));
+	if (size > NP_RECORD_WITH_TEXTS)
+		size = NP_RECORD_WITH_TEXTS;
+	STILL_WITHIN(NP_RECORD_WITH_TEXTS, size);
+	fill(event, time_ns, instruction(record, tracepoint), number, whole);
+	bpf_probe_read_kernel(copy, size, record + NP_COMMON_FIELDS);
+	for (__u32 i = 0; i < NP_MOST_TEXTS; i++)
+		if (i < tracepoint->texts)
+			take_text(record, copy, tracepoint->text_offsets[i], i);
+	bpf_ringbuf_submit(event, wake_up(ring));
 	return 1;
 }

@@ -165,6 +165,9 @@ Status BpfTracepoints::Impl::attach(const PlannedEvent &event, std::size_t index
 	if (!layout || number == NP_MOST_TRACEPOINTS)
 		return failure("describe a tracepoint to", EINVAL);
 	layout->is_exec = event.name == "sched:sched_process_exec";
+	layout->everywhere = event.everywhere;
+	layout->texts = static_cast<uint8_t>(std::min<std::size_t>(event.text_pointers.size(), NP_MOST_TEXTS));
+	std::copy_n(event.text_pointers.begin(), layout->texts, layout->text_offsets);
 	layout->is_system_call = event.tracepoint_system == "syscalls" || event.tracepoint_system == "raw_syscalls";
 	if (bpf_map_update_elem(bpf_map__fd(program->maps.np_tracepoints), &number, &*layout, BPF_ANY) != 0)
 		return failure("describe a tracepoint to", errno);
@@ -179,7 +182,9 @@ Status BpfTracepoints::Impl::attach(const PlannedEvent &event, std::size_t index
 	if (!place.valid())
 		return failure("open a tracepoint for", errno);
 	LIBBPF_OPTS(bpf_perf_event_opts, options, .bpf_cookie = number);
-	links.emplace_back(bpf_program__attach_perf_event_opts(program->progs.np_tracepoint, place.get(), &options));
+	links.emplace_back(bpf_program__attach_perf_event_opts(
+		layout->texts > 0 ? program->progs.np_tracepoint_with_texts : program->progs.np_tracepoint, place.get(),
+		&options));
 	if (!links.back())
 		return failure("attach", errno);
 	// Only the program is wanted; libbpf has enabled the event, which would count beside it.
@@ -236,7 +241,8 @@ void BpfTracepoints::Impl::update_counts()
 	for (std::size_t number = 0; number < tracepoints.size(); number++)
 		dropped += __atomic_load_n(&program->bss->np_dropped[number], __ATOMIC_RELAXED);
 	counts.dropped = dropped;
-	counts.recursion_misses = recursion_misses(bpf_program__fd(program->progs.np_tracepoint));
+	counts.recursion_misses = recursion_misses(bpf_program__fd(program->progs.np_tracepoint)) +
+				  recursion_misses(bpf_program__fd(program->progs.np_tracepoint_with_texts));
 }
 
 BpfTracepoints::BpfTracepoints(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -32,6 +32,8 @@ struct RecordOptions {
 	bool no_bpf = false;                    // load no program into the kernel
 	std::vector<std::string> runtimes;      // whose insides to record: names, "auto" or "none"; empty: auto
 	std::vector<std::string> runtime_files; // descriptions of the user's
+	std::vector<std::string> drivers;       // whose jobs to record: names, "auto" or "none"; empty: auto
+	std::vector<std::string> driver_files;  // descriptions of the user's
 	double probe_budget = 0.02;             // share of a thread's time that probes in runtimes may cost; 1: any
 	bool per_shape = false;                 // layers of runtimes are told apart by shape too
 	bool python_names = false;              // layers of Python frameworks have the names of their modules

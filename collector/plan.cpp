@@ -422,7 +422,8 @@ std::vector<recording::TracingSystem> Plan::tracing_systems() const
 	std::map<std::string, std::set<std::string>> formats; // an event may be named twice
 	for (const PlannedEvent &event : events)
 		if (event.tracepoint_format)
-			formats[event.tracepoint_system].insert(*event.tracepoint_format);
+			formats[event.tracepoint_system].insert(
+				event.recorded_format.value_or(*event.tracepoint_format));
 	std::vector<recording::TracingSystem> systems;
 	for (const auto &[name, texts] : formats)
 		systems.push_back({name, {texts.begin(), texts.end()}});

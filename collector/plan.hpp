@@ -25,9 +25,12 @@ struct PlannedEvent {
 	std::vector<unsigned> cpus; // where it is opened
 	std::optional<std::string> tracepoint_format;
 	std::string tracepoint_system;
-	bool most_precise = false; // attr.precise_ip is what to try first; less will do
-	bool weak_group = false;   // where the group cannot be opened, its events are alone
-	bool by_bpf = false;       // a tracepoint whose events a BPF program copies
+	bool most_precise = false;                    // attr.precise_ip is what to try first; less will do
+	bool weak_group = false;                      // where the group cannot be opened, its events are alone
+	bool by_bpf = false;                          // a tracepoint whose events a BPF program copies
+	bool everywhere = false;                      // by it, not of the recorded processes alone
+	std::vector<uint32_t> text_pointers{};        // offsets of fields that it makes texts of
+	std::optional<std::string> recorded_format{}; // then, else the tracepoint's
 
 	bool leads(std::size_t own_index) const { return leader == own_index; }
 };
@@ -49,6 +52,7 @@ struct Plan {
 	bool counter_clock = true;    // in-process stamps from the CPU's counter, else clock_gettime
 	bool attach = false;          // to the probes of processes that run already
 	std::vector<RuntimeDescription> runtimes; // to look for in what processes map
+	std::vector<std::string> drivers{};       // whose events are recorded, by names of descriptions
 	double probe_budget = 1;                  // share of a thread's time that their probes may cost
 	bool filters_samples = false; // events on whole CPUs, and a BPF program that keeps the target's samples
 	bool kernel_map = false;      // kernel addresses can be named

@@ -96,6 +96,10 @@ std::string make_private_section(const RecordOptions &options, const HostSnapsho
 		json["boot_id"] = host.boot_id;
 	if (const auto rank = rank_number())
 		json["rank"] = *rank;
+	if (!plan.drivers.empty()) { // others' jobs are in it as well, but for who queued them
+		json["drivers"] = plan.drivers;
+		json["drivers_of_all"] = plan.target.kind == Target::Kind::machine;
+	}
 	json["plan"] = nlohmann::ordered_json::array();
 	for (const PlanItem &item : plan.items)
 		json["plan"].push_back({{"what", item.what},

@@ -76,6 +76,12 @@ void add_record(CLI::App &app, RecordCommand *command)
 	add_each(record, "--runtime-file", &options.runtime_files,
 		 "Describes one more runtime, or replaces what is known of it; repeatable")
 		->type_name("FILE");
+	add_each(record, "--driver", &options.drivers,
+		 "Record jobs of these accelerators' drivers: auto (those that are here), none, or names; repeatable")
+		->type_name("NAME");
+	add_each(record, "--driver-file", &options.driver_files,
+		 "Describes one more driver, or replaces what is known of it; repeatable")
+		->type_name("FILE");
 	record->add_option_function<double>(
 		      "--probe-budget",
 		      [&options](double percent) {

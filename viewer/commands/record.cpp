@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "collector/driver_plan.hpp"
 #include "collector/event_syntax.hpp"
 #include "collector/recorder.hpp"
 #include "collector/recording_plan.hpp"
@@ -78,7 +79,11 @@ int run_record(const RecordCommand &command)
 	auto runtimes = collector::chosen_runtimes(options.runtimes, options.runtime_files);
 	if (!runtimes.ok())
 		return report_error(runtimes.error());
+	const auto drivers = recording::chosen_drivers(options.drivers, options.driver_files);
+	if (!drivers.ok())
+		return report_error(drivers.error());
 	Plan plan = collector::make_plan(options, host, *target, *events);
+	collector::plan_drivers(collector::find_driver_events(*drivers, options, {}), options, host, &plan);
 	collector::plan_runtimes(std::move(*runtimes), options, host, &plan);
 	for (PlanItem &item : collector::recording_items(plan, options, host))
 		plan.items.push_back(std::move(item));
