@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Judges of what npu_work did with the virtual NPUs of modules/: each takes its last line and finds every job, layer, spike
+and fence again, no more and no fewer.
+"""
+import collections
+import errno
+import json
+import re
+
+ICOUNT_LATE_NS = 100_000  # how late an interrupt of an emulated machine with a clock of its own may be
+RINGS = ("npu0", "npu1")
+
+
+def told(recording):
+    """What npu_work said."""
+    return json.loads(re.search(r"^{.*}$", recording.stdout, re.M).group())
+
+
+def of_group(recording, group):
+    return [event for event in recording.events() if event.name.startswith(f"{group}:")]
+
+
+def counts(events):
+    return dict(collections.Counter(event.name.split(":")[1] for event in events))
+
+
+def number(event, field):
+    return int(event.fields[field])
+
+
+def jobs_of_vnpu(test, recording):
+    """Each job is queued, started and done, in this order and between its calls; its layers in between, with the spikes of the
+    formula. One that failed lacks the last layer's end, one that hung all of them."""
+    work = told(recording)
+    events = of_group(recording, "vnpu")
+    layers = work["layer_spikes"]
+    by_job = collections.defaultdict(list)
+    for event in events:
+        by_job[number(event, "job")].append(event)
+        test.assertEqual(event.fields["engine"], '"npu0"')
+    expected = {job["job"]: job for job in work["jobs"]}
+    test.assertEqual(set(by_job), set(expected) | ({work["stuck"]["job"]} if "stuck" in work else set()))
+    for job, told_job in expected.items():
+        ended = len(layers) if told_job["status"] == 0 else len(layers) - 1
+        queue, start, *ends, done = sorted(by_job[job], key=lambda event: event.time_ns)
+        test.assertEqual(counts([queue, start, done]),
+                         {"vnpu_job_queue": 1, "vnpu_job_start": 1, "vnpu_job_done": 1})
+        test.assertEqual([queue.name, start.name, done.name],
+                         ["vnpu:vnpu_job_queue", "vnpu:vnpu_job_start", "vnpu:vnpu_job_done"])
+        test.assertEqual([(number(end, "layer"), number(end, "spikes"), number(end, "bytes")) for end in ends],
+                         [(layer, layers[layer], 4096 * (layer + 1)) for layer in range(ended)])
+        test.assertEqual((number(queue, "model"), number(queue, "layers")), (work["model"], len(layers)))
+        test.assertEqual((queue.pid, number(start, "submitter")), (work["pid"], work["pid"]))
+        test.assertEqual(number(done, "status"), told_job["status"])
+        test.assertTrue(told_job["submit_ns"] < queue.time_ns < done.time_ns < told_job["done_ns"])
+    spikes = sum(number(event, "spikes") for event in events if event.name == "vnpu:vnpu_layer_done")
+    test.assertEqual(spikes, work["expected"]["spikes"])
+
+
+def one_after_the_other(test, recording):
+    """The engine does one job at a time, in the order of queueing."""
+    starts_and_ends = [(number(event, "job"), event.name.split("_")[-1]) for event in of_group(recording, "vnpu")
+                       if event.name in ("vnpu:vnpu_job_start", "vnpu:vnpu_job_done")]
+    jobs = sorted({job for job, _ in starts_and_ends})
+    test.assertEqual(starts_and_ends, [(job, what) for job in jobs for what in ("start", "done")])
+
+
+def layers_take_their_time(test, recording):
+    """At least. x86 guests' clocks follow the host, so that nothing can be said there of how much longer it was."""
+    asked_ns = 1000 * told(recording)["us"]
+    durations = [number(event, "duration_ns") for event in of_group(recording, "vnpu")
+                 if event.name == "vnpu:vnpu_layer_done"]
+    test.assertGreaterEqual(min(durations), asked_ns)
+    if test.guest.architecture == "arm64":
+        test.assertLess(max(durations), asked_ns + ICOUNT_LATE_NS)
+
+
+def last_jobs_fail(test, recording):
+    by_thread = collections.defaultdict(list)
+    for job in told(recording)["jobs"]:
+        by_thread[job["thread"]].append(job["status"])
+    for statuses in by_thread.values():
+        test.assertEqual(statuses, [0] * (len(statuses) - 1) + [-errno.EIO])
+
+
+def stuck_until_closed(test, recording):
+    """The wait gave up, the others came behind it, and closing the file ended it."""
+    work = told(recording)
+    test.assertEqual(work["stuck"]["errno"], errno.ETIME)
+    events = [event for event in of_group(recording, "vnpu") if number(event, "job") == work["stuck"]["job"]]
+    test.assertEqual(counts(events), {"vnpu_job_queue": 1, "vnpu_job_start": 1, "vnpu_job_done": 1})
+    begin, end = events[1].time_ns, events[2].time_ns
+    test.assertEqual(number(events[2], "status"), -errno.ECANCELED)
+    test.assertGreaterEqual(end - begin, 50_000_000)
+    test.assertEqual([job for job in work["jobs"] if job["done_ns"] < end], [])
+
+
+def totals_grow(test, recording):
+    """Between two looks at sysfs, and by the PMU meanwhile: what the formula says."""
+    work = told(recording)
+    looks = []
+    for text in recording.stdout.split("--\n"):
+        looks.append({name: int(value) for name, value in re.findall(r"^(\w+)_total (\d+)$", text, re.M)})
+        test.assertIn("queue_depth 0\n", text)
+        looks[-1]["activity"] = [int(value) for value in re.findall(r"^neuron_activity \d+ (\d+)$", text, re.M)]
+    before, after = looks
+    test.assertEqual({name: after[name] - before[name] for name in work["expected"]}, work["expected"])
+    test.assertEqual(work["counted"], work["expected"])
+    per_layer = [spikes * len(work["jobs"]) for spikes in work["layer_spikes"]]
+    test.assertEqual([now - then for now, then in zip(after["activity"], before["activity"])],
+                     per_layer + [0] * (16 - len(per_layer)))
+
+
+def jobs_of_scheduler(test, recording):
+    """The kernel's scheduler queued, ran and ended each job."""
+    jobs = len(told(recording)["jobs"])
+    found = counts(of_group(recording, "gpu_scheduler"))
+    found.pop("drm_sched_job_wait_dep", None)
+    test.assertEqual(found, {"drm_sched_job": jobs, "drm_run_job": jobs, "drm_sched_process_job": jobs})
+    rings = collections.Counter(event.fields["name"].strip('"') for event in of_group(recording, "gpu_scheduler")
+                                if event.name == "gpu_scheduler:drm_run_job")
+    test.assertEqual(rings, collections.Counter(RINGS[job["ring"]] for job in told(recording)["jobs"]))
+
+
+def fences_of_jobs(test, recording):
+    """Three a job, of the scheduler for "scheduled" and "finished" and of the hardware, and one wait."""
+    work = told(recording)
+    jobs = len(work["jobs"])
+    fences = of_group(recording, "dma_fence")
+    test.assertEqual(counts(fences), {"dma_fence_init": 3 * jobs, "dma_fence_signaled": 3 * jobs,
+                                      "dma_fence_destroy": 3 * jobs, "dma_fence_wait_start": jobs,
+                                      "dma_fence_wait_end": jobs})
+    made = collections.Counter((event.fields["driver"].strip('"'), event.fields["timeline"].strip('"'))
+                               for event in fences if event.name == "dma_fence:dma_fence_init")
+    on_ring = collections.Counter(RINGS[job["ring"]] for job in work["jobs"])
+    test.assertEqual(made, {**{("drm_sched", ring): 2 * count for ring, count in on_ring.items()},
+                            **{("vdrm", ring): count for ring, count in on_ring.items()}})
+    waits = [event.pid for event in fences if "_wait_" in event.name]
+    test.assertEqual(set(waits), {work["pid"]})
+
+
+def engines_were_busy(test, recording):
+    """By fdinfo: for each job as long as was asked."""
+    work = told(recording)
+    on_ring = collections.Counter(job["ring"] for job in work["jobs"])
+    test.assertEqual(work["busy_ns"], [on_ring[ring] * work["us"] * 1000 for ring in range(len(RINGS))])
+
+
+def waits_for_jobs_before(test, recording):
+    """Each job but a thread's first depends on the one before."""
+    jobs = told(recording)["jobs"]
+    dependent = len(jobs) - len({job["thread"] for job in jobs})
+    test.assertEqual(counts(of_group(recording, "gpu_scheduler")).get("drm_sched_job_wait_dep", 0), dependent)
+
+
+def waits_for_nothing(test, recording):
+    test.assertNotIn("drm_sched_job_wait_dep", counts(of_group(recording, "gpu_scheduler")))
+
+
+def node_is(kind):
+    return lambda test, recording: test.assertTrue(told(recording)["node"].startswith(kind), told(recording)["node"])
