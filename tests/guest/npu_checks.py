@@ -5,15 +5,18 @@ and fence again, no more and no fewer.
 import collections
 import errno
 import json
+import os
 import re
 
 ICOUNT_LATE_NS = 100_000  # how late an interrupt of an emulated machine with a clock of its own may be
 RINGS = ("npu0", "npu1")
 
 
-def told(recording):
-    """What npu_work said."""
-    return json.loads(re.search(r"^{.*}$", recording.stdout, re.M).group())
+def told(recording, device):
+    """What npu_work said of its jobs for this device."""
+    (work,) = [work for work in map(json.loads, re.findall(r"^{.*}$", recording.stdout, re.M))
+               if work["device"] == device]
+    return work
 
 
 def of_group(recording, group):
@@ -31,7 +34,7 @@ def number(event, field):
 def jobs_of_vnpu(test, recording):
     """Each job is queued, started and done, in this order and between its calls; its layers in between, with the spikes of the
     formula. One that failed lacks the last layer's end, one that hung all of them."""
-    work = told(recording)
+    work = told(recording, "vnpu")
     events = of_group(recording, "vnpu")
     layers = work["layer_spikes"]
     by_job = collections.defaultdict(list)
@@ -67,7 +70,7 @@ def one_after_the_other(test, recording):
 
 def layers_take_their_time(test, recording):
     """At least. x86 guests' clocks follow the host, so that nothing can be said there of how much longer it was."""
-    asked_ns = 1000 * told(recording)["us"]
+    asked_ns = 1000 * told(recording, "vnpu")["us"]
     durations = [number(event, "duration_ns") for event in of_group(recording, "vnpu")
                  if event.name == "vnpu:vnpu_layer_done"]
     test.assertGreaterEqual(min(durations), asked_ns)
@@ -77,7 +80,7 @@ def layers_take_their_time(test, recording):
 
 def last_jobs_fail(test, recording):
     by_thread = collections.defaultdict(list)
-    for job in told(recording)["jobs"]:
+    for job in told(recording, "vnpu")["jobs"]:
         by_thread[job["thread"]].append(job["status"])
     for statuses in by_thread.values():
         test.assertEqual(statuses, [0] * (len(statuses) - 1) + [-errno.EIO])
@@ -85,7 +88,7 @@ def last_jobs_fail(test, recording):
 
 def stuck_until_closed(test, recording):
     """The wait gave up, the others came behind it, and closing the file ended it."""
-    work = told(recording)
+    work = told(recording, "vnpu")
     test.assertEqual(work["stuck"]["errno"], errno.ETIME)
     events = [event for event in of_group(recording, "vnpu") if number(event, "job") == work["stuck"]["job"]]
     test.assertEqual(counts(events), {"vnpu_job_queue": 1, "vnpu_job_start": 1, "vnpu_job_done": 1})
@@ -97,7 +100,7 @@ def stuck_until_closed(test, recording):
 
 def totals_grow(test, recording):
     """Between two looks at sysfs, and by the PMU meanwhile: what the formula says."""
-    work = told(recording)
+    work = told(recording, "vnpu")
     looks = []
     for text in recording.stdout.split("--\n"):
         looks.append({name: int(value) for name, value in re.findall(r"^(\w+)_total (\d+)$", text, re.M)})
@@ -111,20 +114,30 @@ def totals_grow(test, recording):
                      per_layer + [0] * (16 - len(per_layer)))
 
 
+def counted_with_samples(test, recording):
+    """The PMU's counters, read with each sample of a clock: what was added between samples is what the formula says."""
+    added = collections.Counter()
+    for event in recording.events():
+        added[event.name] += int(event.fields.get("period", 0))
+    expected = told(recording, "vnpu")["expected"]
+    test.assertEqual({name: added[f"vnpu/{name}/GH"] for name in ("spikes", "jobs")},
+                     {name: expected[name] for name in ("spikes", "jobs")}, added)
+
+
 def jobs_of_scheduler(test, recording):
     """The kernel's scheduler queued, ran and ended each job."""
-    jobs = len(told(recording)["jobs"])
+    jobs = len(told(recording, "vdrm")["jobs"])
     found = counts(of_group(recording, "gpu_scheduler"))
     found.pop("drm_sched_job_wait_dep", None)
     test.assertEqual(found, {"drm_sched_job": jobs, "drm_run_job": jobs, "drm_sched_process_job": jobs})
     rings = collections.Counter(event.fields["name"].strip('"') for event in of_group(recording, "gpu_scheduler")
                                 if event.name == "gpu_scheduler:drm_run_job")
-    test.assertEqual(rings, collections.Counter(RINGS[job["ring"]] for job in told(recording)["jobs"]))
+    test.assertEqual(rings, collections.Counter(RINGS[job["ring"]] for job in told(recording, "vdrm")["jobs"]))
 
 
 def fences_of_jobs(test, recording):
     """Three a job, of the scheduler for "scheduled" and "finished" and of the hardware, and one wait."""
-    work = told(recording)
+    work = told(recording, "vdrm")
     jobs = len(work["jobs"])
     fences = of_group(recording, "dma_fence")
     test.assertEqual(counts(fences), {"dma_fence_init": 3 * jobs, "dma_fence_signaled": 3 * jobs,
@@ -141,14 +154,14 @@ def fences_of_jobs(test, recording):
 
 def engines_were_busy(test, recording):
     """By fdinfo: for each job as long as was asked."""
-    work = told(recording)
+    work = told(recording, "vdrm")
     on_ring = collections.Counter(job["ring"] for job in work["jobs"])
     test.assertEqual(work["busy_ns"], [on_ring[ring] * work["us"] * 1000 for ring in range(len(RINGS))])
 
 
 def waits_for_jobs_before(test, recording):
     """Each job but a thread's first depends on the one before."""
-    jobs = told(recording)["jobs"]
+    jobs = told(recording, "vdrm")["jobs"]
     dependent = len(jobs) - len({job["thread"] for job in jobs})
     test.assertEqual(counts(of_group(recording, "gpu_scheduler")).get("drm_sched_job_wait_dep", 0), dependent)
 
@@ -158,4 +171,4 @@ def waits_for_nothing(test, recording):
 
 
 def node_is(kind):
-    return lambda test, recording: test.assertTrue(told(recording)["node"].startswith(kind), told(recording)["node"])
+    return lambda test, recording: test.assertEqual(os.path.dirname(told(recording, "vdrm")["node"]), kind)
