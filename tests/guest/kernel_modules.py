@@ -78,9 +78,11 @@ def own_modules(architecture, kernel, build_dir):
     """Paths of vnpu.ko and vdrm.ko for this kernel."""
     headers, common = headers_of(kernel)
     with_btf = shutil.which("pahole") is not None
-    folder = os.path.join(os.path.abspath(build_dir), "guest-modules",
-                          f"{os.path.basename(headers)[len('linux-headers-'):]}-{digest_of(headers, with_btf)}")
+    of_kernel = os.path.join(os.path.abspath(build_dir), "guest-modules", os.path.basename(headers)[len("linux-headers-"):])
+    folder = f"{of_kernel}-{digest_of(headers, with_btf)}"
     if not os.path.isdir(folder):
+        for older in glob.glob(f"{glob.escape(of_kernel)}-*"):
+            shutil.rmtree(older)
         part = folder + ".part"
         shutil.rmtree(part, ignore_errors=True)
         shutil.copytree(SOURCES, part)
