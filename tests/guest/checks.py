@@ -230,8 +230,6 @@ NPU_EVENTS = "-e 'vnpu:*'"
 DRM_EVENTS = "-e 'gpu_scheduler:*' -e 'dma_fence:*'"
 RECORD_NPU = f"{RECORD} {{}} -a {{}} -- sh -c '{{}}; sleep 0.2'"
 UNDER_WAY = "npu_work -n 6 -t 3 -d 3 -u 300 -m 7 -l 5 -f vnpu & npu_work -n 8 -t 2 -d 4 -a vdrm; wait"
-JUDGES_UNDER_WAY = (npu.jobs_of_vnpu, npu.one_after_the_other, npu.last_jobs_fail, npu.jobs_of_scheduler,
-                    npu.waits_for_jobs_before, npu.fences_of_jobs, npu.engines_were_busy)
 NPU_TOTALS = ("for file in *_total queue_depth; do echo $file $(cat $file); done;"
               "while read -r line; do echo neuron_activity $line; done <neuron_activity")
 CHECKS = (
@@ -288,11 +286,13 @@ CHECKS = (
     # The virtual NPUs, see npu_checks.py.
     Check("npu_jobs", ALL, RECORD_NPU.format("-v", NPU_EVENTS, "npu_work vnpu"),
           (npu.jobs_of_vnpu, npu.one_after_the_other, npu.layers_take_their_time, copied_by_bpf)),
-    Check("drm_jobs", NEW, RECORD_NPU.format("-v", DRM_EVENTS, "npu_work -n 5 vdrm"),
-          (npu.jobs_of_scheduler, npu.waits_for_nothing, npu.fences_of_jobs, npu.engines_were_busy, copied_by_bpf)),
-    Check("npu_jobs_under_way", NEW, RECORD_NPU.format("", f"{NPU_EVENTS} {DRM_EVENTS}", UNDER_WAY), JUDGES_UNDER_WAY),
-    Check("npu_jobs_by_perf", X86, RECORD_NPU.format("--no-bpf", f"{NPU_EVENTS} {DRM_EVENTS}", UNDER_WAY),
-          JUDGES_UNDER_WAY),
+    Check("npu_jobs_under_way", NEW, RECORD_NPU.format("-v", f"{NPU_EVENTS} {DRM_EVENTS}", UNDER_WAY),
+          (npu.there_or_lost, copied_by_bpf)),
+    Check("npu_jobs_by_perf", ALL, RECORD_NPU.format("--no-bpf", f"{NPU_EVENTS} {DRM_EVENTS}", UNDER_WAY),
+          (npu.jobs_of_vnpu, npu.one_after_the_other, npu.last_jobs_fail, npu.jobs_of_scheduler,
+           npu.waits_for_jobs_before, npu.fences_of_jobs, npu.engines_were_busy)),
+    Check("drm_jobs", ALL, RECORD_NPU.format("--no-bpf", DRM_EVENTS, "npu_work -n 5 vdrm"),
+          (npu.jobs_of_scheduler, npu.waits_for_nothing, npu.fences_of_jobs, npu.engines_were_busy)),
     Check("npu_stuck_job", ALL, RECORD_NPU.format("--no-bpf", NPU_EVENTS, "npu_work -s -t 2 vnpu"),
           (npu.jobs_of_vnpu, npu.stuck_until_closed)),
     Check("npu_totals", ALL, f"cd /sys/devices/neuromorphic/npu0; {NPU_TOTALS}; echo --; npu_work -c -n 5 -t 2 vnpu && "

@@ -7,8 +7,8 @@ import errno
 import json
 import os
 import re
+import statistics
 
-ICOUNT_LATE_NS = 100_000  # how late an interrupt of an emulated machine with a clock of its own may be
 RINGS = ("npu0", "npu1")
 
 
@@ -37,6 +37,7 @@ def jobs_of_vnpu(test, recording):
     work = told(recording, "vnpu")
     events = of_group(recording, "vnpu")
     layers = work["layer_spikes"]
+    test.assertEqual(recording.summary.lost, 0)
     by_job = collections.defaultdict(list)
     for event in events:
         by_job[number(event, "job")].append(event)
@@ -60,6 +61,26 @@ def jobs_of_vnpu(test, recording):
     test.assertEqual(spikes, work["expected"]["spikes"])
 
 
+def there_or_lost(test, recording):
+    """A BPF program of perf's kind does not run in an interrupt that meets another one at work: such an event is lost. What is
+    not there is told as lost, and that is little."""
+    vnpu, vdrm = told(recording, "vnpu"), told(recording, "vdrm")
+    jobs, fences = len(vnpu["jobs"]), len(vdrm["jobs"])
+    failed = sum(job["status"] != 0 for job in vnpu["jobs"])
+    expected = collections.Counter({
+        "vnpu_job_queue": jobs, "vnpu_job_start": jobs, "vnpu_job_done": jobs,
+        "vnpu_layer_done": jobs * len(vnpu["layer_spikes"]) - failed,
+        "drm_sched_job": fences, "drm_run_job": fences, "drm_sched_process_job": fences,
+        "drm_sched_job_wait_dep": dependent_jobs(vdrm),
+        "dma_fence_init": 3 * fences, "dma_fence_signaled": 3 * fences, "dma_fence_destroy": 3 * fences,
+        "dma_fence_wait_start": fences, "dma_fence_wait_end": fences})
+    found = collections.Counter(counts([event for group in ("vnpu", "gpu_scheduler", "dma_fence")
+                                        for event in of_group(recording, group)]))
+    test.assertEqual(found - expected, collections.Counter())
+    test.assertEqual((expected - found).total(), recording.summary.lost, expected - found)
+    test.assertLess(recording.summary.lost, 0.05 * expected.total())
+
+
 def one_after_the_other(test, recording):
     """The engine does one job at a time, in the order of queueing."""
     starts_and_ends = [(number(event, "job"), event.name.split("_")[-1]) for event in of_group(recording, "vnpu")
@@ -69,13 +90,14 @@ def one_after_the_other(test, recording):
 
 
 def layers_take_their_time(test, recording):
-    """At least. x86 guests' clocks follow the host, so that nothing can be said there of how much longer it was."""
+    """At least. How much longer can be said where the clock counts instructions: mostly some thousands until the interrupt runs,
+    now and then the recorder's start holds it up. x86 guests' clocks follow the host."""
     asked_ns = 1000 * told(recording, "vnpu")["us"]
     durations = [number(event, "duration_ns") for event in of_group(recording, "vnpu")
                  if event.name == "vnpu:vnpu_layer_done"]
     test.assertGreaterEqual(min(durations), asked_ns)
     if test.guest.architecture == "arm64":
-        test.assertLess(max(durations), asked_ns + ICOUNT_LATE_NS)
+        test.assertLess(statistics.median(durations), 1.05 * asked_ns)
 
 
 def last_jobs_fail(test, recording):
@@ -159,11 +181,15 @@ def engines_were_busy(test, recording):
     test.assertEqual(work["busy_ns"], [on_ring[ring] * work["us"] * 1000 for ring in range(len(RINGS))])
 
 
+def dependent_jobs(work):
+    """With -a: all but the first of each thread."""
+    return len(work["jobs"]) - len({job["thread"] for job in work["jobs"]})
+
+
 def waits_for_jobs_before(test, recording):
     """Each job but a thread's first depends on the one before."""
-    jobs = told(recording, "vdrm")["jobs"]
-    dependent = len(jobs) - len({job["thread"] for job in jobs})
-    test.assertEqual(counts(of_group(recording, "gpu_scheduler")).get("drm_sched_job_wait_dep", 0), dependent)
+    found = counts(of_group(recording, "gpu_scheduler"))
+    test.assertEqual(found["drm_sched_job_wait_dep"], dependent_jobs(told(recording, "vdrm")))
 
 
 def waits_for_nothing(test, recording):
