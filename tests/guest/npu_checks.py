@@ -120,6 +120,11 @@ def stuck_until_closed(test, recording):
     test.assertEqual([job for job in work["jobs"] if job["done_ns"] < end], [])
 
 
+def all_succeeded(test, recording):
+    for device in ("vnpu", "vdrm"):
+        test.assertEqual([job["status"] for job in told(recording, device)["jobs"]], [0] * 4)
+
+
 def totals_grow(test, recording):
     """Between two looks at sysfs, and by the PMU meanwhile: what the formula says."""
     work = told(recording, "vnpu")
