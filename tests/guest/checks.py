@@ -295,7 +295,7 @@ CHECKS = (
           (npu.jobs_of_scheduler, npu.waits_for_nothing, npu.fences_of_jobs, npu.engines_were_busy)),
     Check("npu_stuck_job", ALL, RECORD_NPU.format("--no-bpf", NPU_EVENTS, "npu_work -s -t 2 vnpu"),
           (npu.jobs_of_vnpu, npu.stuck_until_closed)),
-    Check("npu_killed", ALL, "npu_work -d 4 -u 100000 vnpu & vnpu=$!; npu_work -d 4 -u 100000 vdrm & vdrm=$!; sleep 0.2;"
+    Check("npu_killed", ALL, "npu_work -d 4 -u 200000 vnpu & vnpu=$!; npu_work -d 4 -u 200000 vdrm & vdrm=$!; sleep 0.2;"
           "kill -9 $vnpu $vdrm; wait $vnpu $vdrm; cd /sys/devices/neuromorphic/npu0; echo depth $(cat queue_depth);"
           "npu_work vnpu && npu_work vdrm", (says("depth 0\n"), npu.all_succeeded)),
     Check("npu_totals", ALL, f"cd /sys/devices/neuromorphic/npu0; {NPU_TOTALS}; echo --; npu_work -c -n 5 -t 2 vnpu && "
