@@ -15,8 +15,9 @@ packages_of() {
 	# Test libraries; perf and xmllint as independent readers of what we write; man to look at the pages; python3 counts;
 	# setcap for files with capabilities.
 	test) echo libgtest-dev libgmock-dev libvalijson-dev linux-perf libxml2-utils man-db python3 python3-jsonschema libcap2-bin binutils dwz libdebuginfod1 ;;
-	# QEMU; a compiler for arm64; what goes into a guest and what takes a kernel image apart.
-	guest) echo qemu-system-x86 qemu-system-arm g++-aarch64-linux-gnu busybox-static binutils zstd python3 linux-perf ;;
+	# QEMU; a compiler for arm64; what goes into a guest and what takes a kernel image apart; what builds kernel modules,
+	# and pahole for their types.
+	guest) echo qemu-system-x86 qemu-system-arm g++-aarch64-linux-gnu busybox-static binutils zstd python3 linux-perf make gcc dwarves ;;
 	# Runtimes for neural networks, and what runs them. Node.js may come from elsewhere, with an npm that Debian's
 	# package cannot stand beside.
 	runtime) echo neuron python3-neuron openmpi-bin libopencv-dnn-dev libdnnl-dev libarmnn-dev libarmnn-cpuref-backend22 python3-brian python3-torch "$(command -v npm >/dev/null || echo nodejs npm)" ;;

@@ -7,6 +7,7 @@ import collections
 import re
 import shutil
 
+import npu_checks as npu
 import support
 
 Guest = collections.namedtuple("Guest", "name architecture kernel_package suite")
@@ -18,6 +19,7 @@ GUESTS = {guest.name: guest for guest in (
 X86 = ("x86_6_12", "x86_6_1_rt")
 ARM = ("arm64_6_12",)
 ALL = X86 + ARM
+NEW = ("x86_6_12", "arm64_6_12")
 
 
 # What must be true of a check's output and recording. Each is called with the test and the recording.
@@ -222,6 +224,14 @@ SWITCHES_AND_CALLS = "-e sched:sched_switch -e syscalls:sys_enter_getppid"
 MORE_THAN_COUNTERS = ",".join(["cycles:u", "instructions:u", *(f"r{number:x}:u" for number in range(0x12, 0x1a))])
 # With a remedy, before anything is written or run.
 REFUSED = "neuroperf record -o /tmp/refused {}; echo status $?; [ -e /tmp/refused ] || echo no file"
+# Events of drivers come from interrupts and kernel threads. The pause: the kernel frees the last job when it gets to it.
+# Few of them by BPF under 6.1, which takes half a second to attach each tracepoint.
+NPU_EVENTS = "-e 'vnpu:*'"
+DRM_EVENTS = "-e 'gpu_scheduler:*' -e 'dma_fence:*'"
+RECORD_NPU = f"{RECORD} {{}} -a {{}} -- sh -c '{{}}; sleep 0.2'"
+UNDER_WAY = "npu_work -n 6 -t 3 -d 3 -u 300 -m 7 -l 5 -f vnpu & npu_work -n 8 -t 2 -d 4 -a vdrm; wait"
+NPU_TOTALS = ("for file in *_total queue_depth; do echo $file $(cat $file); done;"
+              "while read -r line; do echo neuron_activity $line; done <neuron_activity")
 CHECKS = (
     Check("layers", ALL, f"{RECORD} known_work", (exact_layers, samples, layers_by_functions, read_by_perf)),
     Check("call_chains", ALL, f"{RECORD} -g known_work", (exact_layers, samples, read_by_perf)),
@@ -273,7 +283,39 @@ CHECKS = (
                 "ok        layers of running programs"),)),
     # The site that the ELF note names, as any tool attaches to it, where no uprobe becomes a call (before 6.18).
     Check("usdt", ALL, f"{IN_TRACEFS}; {PROBE}; {WATCH}", (every_event_hit,)),
+    # The virtual NPUs, see npu_checks.py.
+    Check("npu_jobs", ALL, RECORD_NPU.format("-v", NPU_EVENTS, "npu_work vnpu"),
+          (npu.jobs_of_vnpu, npu.one_after_the_other, npu.layers_take_their_time, copied_by_bpf)),
+    Check("npu_jobs_under_way", NEW, RECORD_NPU.format("-v", f"{NPU_EVENTS} {DRM_EVENTS}", UNDER_WAY),
+          (npu.there_or_lost, copied_by_bpf)),
+    Check("npu_jobs_by_perf", ALL, RECORD_NPU.format("--no-bpf", f"{NPU_EVENTS} {DRM_EVENTS}", UNDER_WAY),
+          (npu.jobs_of_vnpu, npu.one_after_the_other, npu.last_jobs_fail, npu.jobs_of_scheduler,
+           npu.waits_for_jobs_before, npu.fences_of_jobs, npu.engines_were_busy)),
+    Check("drm_jobs", ALL, RECORD_NPU.format("--no-bpf", DRM_EVENTS, "npu_work -n 5 vdrm"),
+          (npu.jobs_of_scheduler, npu.waits_for_nothing, npu.fences_of_jobs, npu.engines_were_busy)),
+    # Without a word about events: the drivers are found, and the report has their jobs.
+    Check("npu_report", ALL, f"{RECORD} -v --driver vnpu -- npu_work -n 5 -d 3 -f vnpu",
+          (npu.vnpu_in_report, npu.texts_of_the_kernel)),
+    Check("npu_report_of_one", NEW, f"npu_work -n 200 -u 200 vnpu >/dev/null & {RECORD} npu_work -n 6 -u 300 vnpu; status=$?;"
+          "wait; [ $status = 0 ]", (npu.others_are_left_out,)),
+    Check("drm_report", NEW, f"{RECORD} npu_work -n 6 -d 2 vdrm", (npu.vdrm_in_report,)),
+    Check("npu_stuck_job", ALL, RECORD_NPU.format("--no-bpf", NPU_EVENTS, "npu_work -s -t 2 vnpu"),
+          (npu.jobs_of_vnpu, npu.stuck_until_closed)),
+    Check("npu_killed", ALL, "npu_work -d 4 -u 200000 vnpu & vnpu=$!; npu_work -d 4 -u 200000 vdrm & vdrm=$!; sleep 0.2;"
+          "kill -9 $vnpu $vdrm; wait $vnpu $vdrm; cd /sys/devices/neuromorphic/npu0; echo depth $(cat queue_depth);"
+          "npu_work vnpu && npu_work vdrm", (says("depth 0\n"), npu.all_succeeded)),
+    Check("npu_totals", ALL, f"cd /sys/devices/neuromorphic/npu0; {NPU_TOTALS}; echo --; npu_work -c -n 5 -t 2 vnpu && "
+          f"{NPU_TOTALS}", (npu.totals_grow,)),
+    # GH: such a PMU refuses to leave guests out, which is the default.
+    Check("npu_counters", ALL, f"{RECORD} --no-bpf -a -e '{{cpu-clock,vnpu/spikes/GH,vnpu/jobs/GH}}:S' -- sh -c "
+          "'npu_work -n 5 vnpu; sleep 0.1'", (npu.counted_with_samples,)),
+    Check("npu_cannot_be_sampled", ALL, REFUSED.format("-a -e vnpu/spikes/GH known_work"),
+          (refuses("this machine cannot sample vnpu/spikes/GH"),)),
+    Check("accel_node", ("x86_6_12",), "npu_work vdrm", (npu.node_is("/dev/accel"),)),
+    Check("render_node", ("x86_6_1_rt", "arm64_6_12"), "npu_work vdrm", (npu.node_is("/dev/dri"),)),
     # BPF programs at the probe, on the same kernels.
     Check("attach", X86, "NEUROPERF_REQUIRE=all privileged_attach_test --gtest_color=no --gtest_filter="
           "*ThreadsFromBefore*:*LoadedLater*:*LeavesTheProgram*:*ParentAndForked*", (says("[  PASSED  ] 4 tests."),)),
+    # After all others.
+    Check("kernel_had_no_complaint", ALL, "rmmod vdrm vnpu && ! dmesg | grep -A20 -E 'WARNING:|BUG:|Oops'", ()),
 )

@@ -13,11 +13,13 @@ import glob
 import hashlib
 import lzma
 import os
+import re
 import shutil
 import struct
 import subprocess
 
 RELEASE = "bookworm"
+BUILD_ARCHITECTURE = "amd64"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 TIME_LIMIT_S = 180  # of each call of apt
 
@@ -84,12 +86,14 @@ class Apt:
     def call(self, *command, **options):
         return run(list(command), env=self.environment, **options).decode()
 
-    def first_dependency(self, package, suite):
-        """What a package without content of its own, such as linux-image-amd64, stands for now: "name=version"."""
-        for line in self.call("apt-cache", "show", f"{package}/{suite}").splitlines():
+    def dependencies(self, package):
+        """What a package ("name", "name/suite", "name=version") depends on: "name=version" where it says which, else "name".
+        """
+        for line in self.call("apt-cache", "show", package).splitlines():
             if line.startswith("Depends: "):
-                return line[len("Depends: "):].split(",")[0].replace(" (= ", "=").rstrip(")")
-        raise RuntimeError(f"{package} of {suite} depends on nothing")
+                first_choices = [words.split("|")[0].strip() for words in line[len("Depends: "):].split(",")]
+                return [re.sub(r" \(.*", "", re.sub(r" \(= (.*)\)", r"=\1", words)) for words in first_choices]
+        raise RuntimeError(f"{package} depends on nothing")
 
     def unpack(self, packages, folder, with_dependencies):
         """Downloads the packages and unpacks them into the folder."""
@@ -114,18 +118,19 @@ def _locked(cache):
         yield
 
 
-def _entry(cache, architecture, name, fill):
-    """The folder of this name in the cache; where it is missing, fill(apt, folder) makes it."""
+def _entry(cache, architecture, name, fill, is_whole=os.path.isdir):
+    """The folder of this name in the cache; where it is missing or not is_whole(folder), fill(apt, folder) makes it."""
     cache = os.path.abspath(cache)
     folder = os.path.join(cache, name)
     part = folder + ".part"
     with _locked(os.path.join(cache, "locks", architecture)):
-        if os.path.isdir(folder):
+        if is_whole(folder):
             return folder
         shutil.rmtree(part, ignore_errors=True)
         apt = Apt(cache, architecture)
         os.makedirs(part)
         fill(apt, part)
+        shutil.rmtree(folder, ignore_errors=True)
         os.rename(part, folder)
     return folder
 
@@ -152,18 +157,36 @@ def vmlinux_of(image):
     return kernel
 
 
+def _programs_of_build(cache, name, folder):
+    """Unpacks the kernel's own programs for building modules, which run on this machine whatever they build for."""
+    with _locked(os.path.join(os.path.abspath(cache), "locks", BUILD_ARCHITECTURE)):
+        Apt(cache, BUILD_ARCHITECTURE).unpack([name], folder, with_dependencies=False)
+
+
 def kernel(cache, architecture, package, suite):
-    """A file that QEMU starts with -kernel. Beside it lies what else the package has (lib/modules)."""
+    """A file that QEMU starts with -kernel. Beside it lies what else the package has (lib/modules), and what modules are
+    built with (usr/src, usr/lib/linux-kbuild-*), all of one version."""
 
     def fill(apt, folder):
-        apt.unpack([apt.first_dependency(package, suite)], folder, with_dependencies=False)
+        image = apt.dependencies(f"{package}/{suite}")[0]
+        headers = image.replace("linux-image-", "linux-headers-", 1)
+        (common,) = [name for name in apt.dependencies(headers) if name.startswith("linux-headers-")]
+        (programs,) = [name for name in apt.dependencies(headers) if name.startswith("linux-kbuild-")]
+        apt.unpack([image, headers, common], folder, with_dependencies=False)
+        if architecture == BUILD_ARCHITECTURE:
+            apt.unpack([programs], folder, with_dependencies=False)
+        else:
+            _programs_of_build(cache, programs, folder)
         (path,) = glob.glob(os.path.join(folder, "boot", "vmlinuz-*"))
         with open(path, "rb") as file:
-            image = file.read()
+            packed = file.read()
         with open(os.path.join(folder, "kernel"), "wb") as file:
-            file.write(vmlinux_of(image) if architecture == "amd64" else image)
+            file.write(vmlinux_of(packed) if architecture == "amd64" else packed)
 
-    return os.path.join(_entry(cache, architecture, f"{package}-{suite}", fill), "kernel")
+    def is_whole(folder):
+        return bool(glob.glob(os.path.join(folder, "usr", "src", "linux-headers-*")))
+
+    return os.path.join(_entry(cache, architecture, f"{package}-{suite}", fill, is_whole), "kernel")
 
 
 def sysroot(cache, architecture, packages):

@@ -26,7 +26,7 @@ import support
 
 BUILD_DIR = os.environ["NEUROPERF_BUILD_DIR"]
 CACHE = os.environ.get("NEUROPERF_GUEST_CACHE") or os.path.join(support.SOURCE_DIR, "build", "guest-cache")
-ARM64_BUILD_DIR = os.path.join(support.SOURCE_DIR, "build", "guest-arm64")
+KEPT_DIR = os.path.join(support.SOURCE_DIR, "build")  # what is built for guests, whatever this build is
 
 
 def timed(what, function, *arguments):
@@ -53,7 +53,7 @@ class GuestTest(support.IntegrationTest):
         archive = os.path.join(folder, "initramfs")
         try:
             kernel = timed("kernel", fetch.kernel, CACHE, architecture, cls.guest.kernel_package, cls.guest.suite)
-            timed("programs", programs.fill_root, cls.root, architecture, support.NEUROPERF, CACHE, ARM64_BUILD_DIR)
+            timed("programs", programs.fill_root, cls.root, architecture, kernel, support.NEUROPERF, CACHE, KEPT_DIR)
         except fetch.MirrorUnreachable as error:
             support.require(cls(), "guest", False, str(error))
         initramfs.add_text(cls.root, "/checks", "".join(

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What runs in a guest: neuroperf (this build's, or cross-built for another architecture), known_work, busybox."""
+"""What runs in a guest: neuroperf (this build's, or cross-built for another architecture), known_work, busybox; modules
+of its kernel with virtual devices, and npu_work, which uses them."""
 import glob
 import os
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 
 import fetch
 import initramfs
+import kernel_modules
 import usdt_probe
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -15,8 +17,9 @@ BUILD_LIMIT_S = 540
 
 # What must be installed for each architecture, beside QEMU.
 TOOLS = {
-    "amd64": ("cc", "strip", "readelf", "zstd", "busybox"),
-    "arm64": ("aarch64-linux-gnu-g++", "aarch64-linux-gnu-gcc", "aarch64-linux-gnu-strip", "readelf", "cmake", "ninja"),
+    "amd64": ("cc", "strip", "readelf", "zstd", "busybox", "make"),
+    "arm64": ("aarch64-linux-gnu-g++", "aarch64-linux-gnu-gcc", "aarch64-linux-gnu-strip", "readelf", "cmake", "ninja",
+              "make"),
 }
 
 
@@ -52,11 +55,12 @@ def cross_build(build_dir, sysroot):
     return os.path.join(build_dir, "viewer", "neuroperf")
 
 
-def fill_root(root, architecture, neuroperf, cache, build_dir):
-    """Puts all that the guest needs below the folder `root`. `neuroperf`: the program built for this machine."""
+def fill_root(root, architecture, kernel, neuroperf, cache, build_dir):
+    """Puts all that the guest needs below the folder `root`. `neuroperf`: the program built for this machine. `kernel`: what
+    fetch.kernel() gave. `build_dir`: what is built here is kept there."""
     if architecture == "arm64":
         sysroot = fetch.sysroot(cache, "arm64", [*libraries_to_build_with(), "busybox-static"])
-        neuroperf = cross_build(build_dir, sysroot)
+        neuroperf = cross_build(os.path.join(build_dir, "guest-arm64"), sysroot)
         busybox, prefix, machine = f"{sysroot}/bin/busybox", "aarch64-linux-gnu-", "aarch64"
     else:
         sysroot, busybox, prefix, machine = "", "/bin/busybox", "", "x86_64"
@@ -75,6 +79,11 @@ def fill_root(root, architecture, neuroperf, cache, build_dir):
     run(f"{prefix}gcc", "-std=gnu11", "-O2", "-g", "-fno-omit-frame-pointer", "-static", "-I", f"{SOURCE_DIR}/include",
         os.path.join(HERE, "known_work.c"), "-o", known_work)
     initramfs.add_text(root, "/etc/known_work.probe", usdt_probe.kernel_probe(known_work, "/bin/known_work"))
+    # libc's headers leave DRM's out; the kernel's mark pointers.
+    run(f"{prefix}gcc", "-std=gnu11", "-O2", "-g", "-static", "-D__user=", "-idirafter",
+        os.path.join(kernel_modules.headers_of(kernel)[1], "include", "uapi"), os.path.join(HERE, "npu_work.c"), "-o",
+        os.path.join(root, "bin", "npu_work"))
+    kernel_modules.add_modules(root, architecture, kernel, build_dir)
     initramfs.add_file(root, os.path.join(HERE, "init"), "/init")
 
 

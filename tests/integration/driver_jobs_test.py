@@ -139,6 +139,27 @@ class DriverJobs(support.IntegrationTest):
             self.assertAlmostEqual(engines[ring]["run_total_ns"], sum(job.run for job in jobs), delta=400_000 * len(jobs))
         self.assertEqual(set(engines), {"npfake-core0", "npfake-core1", "unbound"}, "the device's fences are no jobs")
 
+    def test_jobs_that_a_program_knows(self):
+        """Traces of the virtual NPUs with what the program that gave them their jobs says."""
+        for name, driver, flags in (("vnpu_two_jobs", "Virtual NPU", 5), ("vnpu_two_jobs_rt", "Virtual NPU", 7),
+                                    ("vnpu_failed_and_stuck", "Virtual NPU", 5), ("vdrm_two_rings", "Virtual DRM NPU", 5),
+                                    ("vdrm_chain", "Virtual DRM NPU", 5)):
+            with self.subTest(name, flags=flags), open(os.path.join(TRACES, name + ".json"), encoding="utf-8") as file:
+                told = json.load(file)
+                path, _ = self.imported(name + ".txt")
+                (device,) = self.report(path)["devices"]
+                self.assertEqual(device["driver"], driver)
+                jobs = collections.Counter(f"npu{job['ring']}" for job in told["jobs"])
+                failed = sum(job["status"] != 0 for job in told["jobs"])
+                if "stuck" in told:  # and ended when its file was closed
+                    jobs["npu0"] += 1
+                    failed += 1
+                self.assertEqual({engine["name"]: engine["jobs"] for engine in device["engines"]}, jobs)
+                self.assertEqual(sum(engine["failed"] for engine in device["engines"]), failed)
+                whole = sum(engine["queue_total_ns"] + engine["run_total_ns"] for engine in device["engines"])
+                if "stuck" not in told:
+                    self.assertLess(whole, sum(job["done_ns"] - job["submit_ns"] for job in told["jobs"]))
+
     def test_what_is_imported_is_a_recording(self):
         path, _ = self.imported(OLD)
         report = self.report(path)
