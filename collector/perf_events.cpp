@@ -97,7 +97,7 @@ Result<PerfEvents> PerfEvents::open(const Plan &plan, int program, int filter)
 	return events;
 }
 
-// A PMU that cannot tell the instruction exactly says so; the next event is not asked again.
+// A PMU that cannot tell the instruction exactly says so; the next event is not asked again about that.
 UniqueFd PerfEvents::open_as_precise_as_it_gets(const PlannedEvent &event, int task, unsigned cpu, int group,
 						unsigned long flags)
 {
@@ -110,6 +110,11 @@ UniqueFd PerfEvents::open_as_precise_as_it_gets(const PlannedEvent &event, int t
 		fd = open_event(attr, task, cpu, group, flags);
 		if (fd.valid())
 			most_precise_ = attr.precise_ip;
+	}
+	// Counters that know no guests refuse to leave them out. perf asks again, too.
+	if (!fd.valid() && errno == EINVAL && attr.exclude_guest && !attr.exclude_host) {
+		attr.exclude_guest = 0;
+		fd = open_event(attr, task, cpu, group, flags);
 	}
 	return fd;
 }

@@ -147,7 +147,7 @@ def counted_with_samples(test, recording):
     for event in recording.events():
         added[event.name] += int(event.fields.get("period", 0))
     expected = told(recording, "vnpu")["expected"]
-    test.assertEqual({name: added[f"vnpu/{name}/GH"] for name in ("spikes", "jobs")},
+    test.assertEqual({name: added[f"vnpu/{name}/"] for name in ("spikes", "jobs")},
                      {name: expected[name] for name in ("spikes", "jobs")}, added)
 
 
