@@ -32,6 +32,8 @@ public:
 		for (std::size_t i = 0; i < events.size() && switch_event_ < 0; i++)
 			switch_event_ = events[i].attr.context_switch ? static_cast<int>(i) : -1;
 		analysis_.has_switches = switch_event_ >= 0;
+		if (analysis_.has_switches)
+			analysis_.layers.follow(&analysis_.states);
 		// Ours says when recording began; perf's says when the first sample was taken.
 		if (const auto times = reader.sample_times(); times && !reader.private_section().empty())
 			analysis_.on_cpu.begin(times->first_ns);
@@ -83,6 +85,7 @@ private:
 			return;
 		analysis_.samples++;
 		analysis_.threads.thread(thread).samples++;
+		analysis_.layers.add_sample(thread, side_of(sample) == Side::kernel);
 		frames_.clear();
 		append_call_chain(sample, &frames_);
 		user_stacks_.append(analysis_.threads.thread(thread).process, event, sample, &frames_);
@@ -261,8 +264,10 @@ private:
 			const uint64_t lost = in.read<uint64_t>();
 			const bool ours = event >= 0 && own_.kind(event);
 			(ours ? analysis_.lost_in_process : analysis_.lost_samples) += lost;
-			if (!ours)
+			if (!ours) {
 				analysis_.on_cpu.lost();
+				analysis_.states.lost();
+			}
 		} else if (record.type == PERF_RECORD_LOST_SAMPLES) {
 			analysis_.lost_samples += in.read<uint64_t>();
 		} else if (record.type == PERF_RECORD_SWITCH || record.type == PERF_RECORD_SWITCH_CPU_WIDE) {
@@ -293,11 +298,14 @@ private:
 			return;
 		analysis_.on_cpu.begin(record.time_ns);
 		const ThreadId thread = thread_of(identity);
-		if (record.misc & PERF_RECORD_MISC_SWITCH_OUT)
-			analysis_.on_cpu.switched_out(thread, record.time_ns,
-						      record.misc & PERF_RECORD_MISC_SWITCH_OUT_PREEMPT);
-		else
+		if (record.misc & PERF_RECORD_MISC_SWITCH_OUT) {
+			const bool preempted = record.misc & PERF_RECORD_MISC_SWITCH_OUT_PREEMPT;
+			analysis_.on_cpu.switched_out(thread, record.time_ns, preempted);
+			analysis_.states.switched_out(thread, record.time_ns, preempted);
+		} else {
 			analysis_.on_cpu.switched_in(thread, record.time_ns);
+			analysis_.states.switched_in(thread, record.time_ns);
+		}
 	}
 
 	void after_task_record(const OrderedRecord &record)
@@ -339,6 +347,15 @@ bool samples_code(const recording::RecordedEvent &event)
 	return event.attr.type != PERF_TYPE_TRACEPOINT && !is_dummy;
 }
 
+// Its samples are shares of time, in user code and in the kernel.
+bool is_clock_of_all(const perf_event_attr &attr)
+{
+	const bool is_clock = attr.type == PERF_TYPE_SOFTWARE &&
+			      (attr.config == PERF_COUNT_SW_CPU_CLOCK || attr.config == PERF_COUNT_SW_TASK_CLOCK);
+	const bool is_cycles = attr.type == PERF_TYPE_HARDWARE && attr.config == PERF_COUNT_HW_CPU_CYCLES;
+	return (is_clock || is_cycles) && !attr.exclude_kernel && !attr.exclude_user;
+}
+
 // The event to count: by name; else the first that samples code; else the first tracepoint that is not ours.
 Result<int> choose_event(const recording::PerfDataReader &reader, const std::string &wanted)
 {
@@ -372,9 +389,12 @@ Status analyze(const recording::PerfDataReader &reader, const AnalysisOptions &o
 	if (!counted.ok())
 		return counted.error();
 	analysis->counted_event = *counted;
+	analysis->samples_kernel =
+		*counted >= 0 && is_clock_of_all(reader.events()[static_cast<std::size_t>(*counted)].attr);
 	take_build_ids(reader, &analysis->threads);
 	analysis->driver_events = std::make_unique<DriverEvents>(reader, options.drivers);
 	analysis->jobs = std::make_unique<Jobs>(analysis->layers, *analysis->driver_events);
+	analysis->jobs->tell(&analysis->states);
 	if (options.own_jobs_only)
 		analysis->jobs->only_queued_ones();
 	Collector collector(reader, options, analysis);

@@ -40,6 +40,7 @@ struct Analysis {
 
 	Symbolizer &symbolizer;
 	Threads threads;
+	ThreadStates states;
 	Layers layers;
 	Stacks stacks;
 	OnCpu on_cpu;
@@ -53,6 +54,7 @@ struct Analysis {
 	std::vector<uint64_t> samples_of_event;          // by index in the recording; all of them, whatever the filter
 	int counted_event = -1;                          // whose samples stacks, threads and `samples` are; -1: none
 	bool has_switches = false;                       // an event recorded context switches
+	bool samples_kernel = false;                     // the counted event is a clock or cycles, of the kernel too
 	uint64_t samples = 0;                            // of the counted event, inside the filter
 	uint64_t lost_samples = 0;                       // lost by the kernel
 	uint64_t lost_in_process = 0;                    // of our own events

@@ -17,13 +17,13 @@ Metric sum_column(const char *key, const char *title, Better better)
 void add_time_columns(Table *table, Provenance provenance)
 {
 	table->columns.push_back(time_column("queue_total_ns", "queued", provenance, true));
-	table->columns.push_back(time_column("queue_p50_ns", "queued p50", provenance, false));
-	table->columns.push_back(time_column("queue_p95_ns", "p95", provenance, false));
-	table->columns.push_back(time_column("queue_p99_ns", "p99", provenance, false));
+	table->columns.push_back(time_column("queue_p50_ns", "q. p50", provenance, false));
+	table->columns.push_back(time_column("queue_p95_ns", "q. p95", provenance, false));
+	table->columns.push_back(time_column("queue_p99_ns", "q. p99", provenance, false));
 	table->columns.push_back(time_column("run_total_ns", "ran", provenance, true));
 	table->columns.push_back(time_column("run_p50_ns", "ran p50", provenance, false));
-	table->columns.push_back(time_column("run_p95_ns", "p95", provenance, false));
-	table->columns.push_back(time_column("run_p99_ns", "p99", provenance, false));
+	table->columns.push_back(time_column("run_p95_ns", "ran p95", provenance, false));
+	table->columns.push_back(time_column("run_p99_ns", "ran p99", provenance, false));
 }
 
 void add_times(const Durations &durations, std::vector<Cell> *row)

@@ -10,7 +10,7 @@ namespace {
 
 using recording::JobMoment;
 
-constexpr std::size_t kMostEngines = 4096;
+constexpr std::size_t kMostEngines = 4096, kMostHandedOver = 4096;
 
 uint32_t number_of(ThreadId thread)
 {
@@ -41,7 +41,7 @@ void Jobs::take(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool c
 	case JobMoment::done:
 		return done(event.key, time_ns, event.status != 0);
 	case JobMoment::told:
-		return told(event);
+		return told(event, time_ns);
 	case JobMoment::pair_made:
 		return pair_made(event, thread, time_ns, counted);
 	case JobMoment::pair_signaled:
@@ -49,7 +49,7 @@ void Jobs::take(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool c
 			const JobKey job = first->second;
 			job_of_first_.erase(first);
 			start(job, thread, time_ns);
-			return take_fence_of(thread, job);
+			return take_fence_of(thread, job, time_ns);
 		}
 		return done(event.key, time_ns, false);
 	case JobMoment::fence_made:
@@ -70,12 +70,9 @@ void Jobs::take(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool c
 uint32_t Jobs::engine(const JobEvent &event)
 {
 	const LiveSource &source = drivers_.sources()[event.source];
-	const std::string key =
-		fmt::format("{}\n{}\n{}\n{}", event.key.space, event.driver, event.device, event.engine);
+	std::string key = fmt::format("{}\n{}\n{}\n{}", event.key.space, event.driver, event.device, event.engine);
 	if (const auto known = engine_by_name_.find(key); known != engine_by_name_.end())
 		return known->second;
-	if (engines_.size() >= kMostEngines)
-		return 0; // nobody has so many
 	Engine made;
 	const recording::DriverDescription *by_fence = drivers_.of_fences(event.driver);
 	made.driver = by_fence               ? by_fence->title
@@ -84,19 +81,29 @@ uint32_t Jobs::engine(const JobEvent &event)
 	made.device = event.device;
 	made.name = event.engine;
 	made.source = event.source;
+	if (engines_.size() >= kMostEngines) { // nobody has so many: the last one stands for all others
+		key.clear();
+		made.driver = made.device = "";
+		made.name = "(others)";
+		if (const auto others = engine_by_name_.find(key); others != engine_by_name_.end())
+			return others->second;
+	}
 	engines_.push_back(std::move(made));
 	const auto number = static_cast<uint32_t>(engines_.size() - 1);
-	engine_by_name_.emplace(key, number);
+	engine_by_name_.emplace(std::move(key), number);
 	return number;
 }
 
 // A context of the engine: contexts do not wait for each other.
-void Jobs::told(const JobEvent &event)
+void Jobs::told(const JobEvent &event, uint64_t time_ns)
 {
 	const auto job = open_.find(event.key);
 	if (job == open_.end() || event.engine.empty() || job->second.in_context)
 		return;
 	Engine &before = engines_[job->second.engine];
+	const bool is_handed_over =
+		std::find(before.started.begin(), before.started.end(), event.key) != before.started.end();
+	leave_engine(event.key, &job->second, time_ns);
 	before.waiting--;
 	JobEvent named = event;
 	const std::string name = fmt::format("{} {}", before.name, event.engine), device = before.device;
@@ -106,6 +113,9 @@ void Jobs::told(const JobEvent &event)
 	job->second.in_context = true;
 	Engine &context = engines_[job->second.engine];
 	context.deepest = std::max(context.deepest, ++context.waiting);
+	set_work(&job->second, DeviceWork::queued, time_ns);
+	if (is_handed_over)
+		hand_over(event.key, &job->second, time_ns);
 }
 
 DefinitionNumber Jobs::innermost_layer(ThreadId thread)
@@ -118,7 +128,7 @@ Jobs::Job *Jobs::queue(const JobEvent &event, ThreadId thread, uint64_t time_ns,
 {
 	if (const auto before = open_.find(event.key); before != open_.end()) {
 		problems_.key_again++;
-		drop(before);
+		drop(before, time_ns);
 	}
 	if (open_.size() >= kMostOpen) {
 		problems_.too_many++;
@@ -131,13 +141,59 @@ Jobs::Job *Jobs::queue(const JobEvent &event, ThreadId thread, uint64_t time_ns,
 	job.counted = counted && window_.has(time_ns);
 	Engine &of = engines_[job.engine];
 	of.deepest = std::max(of.deepest, ++of.waiting);
-	return &open_.emplace(event.key, job).first->second;
+	job.thread = thread;
+	Job *opened = &open_.emplace(event.key, job).first->second;
+	set_work(opened, DeviceWork::queued, time_ns);
+	if (!drivers_.sources()[event.source].source->exact)
+		hand_over(event.key, opened, time_ns); // nobody will say when
+	return opened;
 }
 
-void Jobs::drop(Open::iterator job)
+void Jobs::drop(Open::iterator job, uint64_t time_ns)
 {
+	leave_engine(job->first, &job->second, time_ns);
 	engines_[job->second.engine].waiting--;
 	open_.erase(job);
+}
+
+void Jobs::hand_over(const JobKey &key, Job *job, uint64_t time_ns)
+{
+	std::deque<JobKey> &started = engines_[job->engine].started;
+	if (started.size() >= kMostHandedOver)
+		return; // no hardware takes so many
+	started.push_back(key);
+	if (started.size() == 1)
+		set_work(job, DeviceWork::running, time_ns);
+}
+
+// The next one that was handed over runs.
+void Jobs::leave_engine(const JobKey &key, Job *job, uint64_t time_ns)
+{
+	std::deque<JobKey> &started = engines_[job->engine].started;
+	const bool first = !started.empty() && started.front() == key;
+	if (const auto found = std::find(started.begin(), started.end(), key); found != started.end())
+		started.erase(found);
+	set_work(job, DeviceWork::none, time_ns);
+	if (first && !started.empty())
+		if (const auto next = open_.find(started.front()); next != open_.end())
+			set_work(&next->second, DeviceWork::running, time_ns);
+}
+
+void Jobs::set_work(Job *job, DeviceWork work, uint64_t time_ns)
+{
+	if (job->work == work || !job->has_thread)
+		return;
+	Work &of_thread = work_[number_of(job->thread)];
+	of_thread.queued -= job->work == DeviceWork::queued ? 1 : 0;
+	of_thread.running -= job->work == DeviceWork::running ? 1 : 0;
+	of_thread.queued += work == DeviceWork::queued ? 1 : 0;
+	of_thread.running += work == DeviceWork::running ? 1 : 0;
+	job->work = work;
+	if (states_)
+		states_->has_work(job->thread, time_ns,
+				  of_thread.running > 0  ? DeviceWork::running
+				  : of_thread.queued > 0 ? DeviceWork::queued
+							 : DeviceWork::none);
 }
 
 void Jobs::start(const JobEvent &event, ThreadId thread, uint64_t time_ns)
@@ -145,8 +201,10 @@ void Jobs::start(const JobEvent &event, ThreadId thread, uint64_t time_ns)
 	if (!open_.contains(event.key)) {
 		problems_.start_without_job += only_queued_ ? 0 : 1;
 		if (Job *job = queue(event, thread, time_ns, !only_queued_)) {
+			set_work(job, DeviceWork::none, time_ns);
 			job->queued_ns = 0;
 			job->layer = 0; // whoever runs it did not want it
+			job->has_thread = false;
 		}
 	}
 	start(event.key, thread, time_ns);
@@ -157,14 +215,19 @@ void Jobs::start(const JobKey &key, ThreadId thread, uint64_t time_ns)
 	const auto job = open_.find(key);
 	if (job == open_.end())
 		return;
+	if (job->second.started_ns == 0)
+		hand_over(key, &job->second, time_ns);
 	job->second.started_ns = time_ns;
 	just_started_[number_of(thread)] = key;
 }
 
 void Jobs::end(const JobKey &key, uint64_t time_ns)
 {
-	if (const auto job = open_.find(key); job != open_.end())
-		job->second.ended_ns = time_ns;
+	const auto job = open_.find(key);
+	if (job == open_.end())
+		return;
+	job->second.ended_ns = time_ns;
+	leave_engine(key, &job->second, time_ns);
 }
 
 void Jobs::done(const JobKey &key, uint64_t time_ns, bool failed)
@@ -175,7 +238,7 @@ void Jobs::done(const JobKey &key, uint64_t time_ns, bool failed)
 		return;
 	}
 	const Job job = found->second;
-	drop(found);
+	drop(found, time_ns);
 	Engine &engine = engines_[job.engine];
 	const uint64_t end = job.ended_ns != 0 ? job.ended_ns : time_ns;
 	const uint64_t told = job.started_ns != 0 ? job.started_ns : job.queued_ns;
@@ -228,7 +291,7 @@ void Jobs::fence_made(const JobEvent &event, ThreadId thread, uint64_t time_ns, 
 
 // The scheduler signals the first of a pair when the job has been started: the fence that the thread has just made is
 // the device's.
-void Jobs::take_fence_of(ThreadId thread, const JobKey &job)
+void Jobs::take_fence_of(ThreadId thread, const JobKey &job, uint64_t time_ns)
 {
 	const auto made = just_made_.find(number_of(thread));
 	if (made == just_made_.end())
@@ -238,7 +301,7 @@ void Jobs::take_fence_of(ThreadId thread, const JobKey &job)
 	const auto as_job = open_.find(fence);
 	if (as_job == open_.end())
 		return; // it has been signaled
-	drop(as_job);
+	drop(as_job, time_ns);
 	join(fence, driver, job);
 	just_started_.erase(number_of(thread));
 }

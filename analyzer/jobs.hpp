@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <string>
 #include <string_view>
@@ -22,6 +23,7 @@
 #include "analyzer/driver_events.hpp"
 #include "analyzer/histogram.hpp"
 #include "analyzer/layers.hpp"
+#include "analyzer/thread_states.hpp"
 #include "analyzer/threads.hpp"
 
 namespace neuroperf::analyzer {
@@ -48,6 +50,7 @@ struct Engine {
 	uint64_t waiting = 0, deepest = 0; // jobs queued and not ended: now, and at most
 	uint64_t busy_ns = 0;              // at least one job ran
 	uint64_t last_end_ns = 0;
+	std::deque<JobKey> started; // and not ended; the first one runs
 };
 
 struct JobProblems {
@@ -65,6 +68,8 @@ public:
 	Jobs(const Layers &layers, const DriverEvents &drivers) : layers_(layers), drivers_(drivers) {}
 
 	void set_window(const TimeWindow &window) { window_ = window; }
+	// Is told what becomes of the jobs that threads have queued. Must stay.
+	void tell(ThreadStates *states) { states_ = states; }
 	// Of others only their starts and ends are in the recording: a job of which nobody knows who queued it is
 	// another's.
 	void only_queued_ones() { only_queued_ = true; }
@@ -90,28 +95,34 @@ private:
 		uint32_t engine = 0;
 		DefinitionNumber layer = 0;
 		uint64_t queued_ns = 0, started_ns = 0, ended_ns = 0; // 0: not told
-		bool counted = true, in_context = false;
+		ThreadId thread{};                                    // that queued it
+		DeviceWork work = DeviceWork::none;
+		bool counted = true, in_context = false, has_thread = true;
 	};
 	using Open = std::unordered_map<JobKey, Job, Hash>;
 
 	uint32_t engine(const JobEvent &event);
-	void told(const JobEvent &event);
+	void told(const JobEvent &event, uint64_t time_ns);
 	DefinitionNumber innermost_layer(ThreadId thread);
 	Job *queue(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool counted);
 	void start(const JobEvent &event, ThreadId thread, uint64_t time_ns);
 	void start(const JobKey &key, ThreadId thread, uint64_t time_ns);
+	void hand_over(const JobKey &key, Job *job, uint64_t time_ns);
+	void leave_engine(const JobKey &key, Job *job, uint64_t time_ns);
+	void set_work(Job *job, DeviceWork work, uint64_t time_ns);
 	void end(const JobKey &key, uint64_t time_ns);
 	void done(const JobKey &key, uint64_t time_ns, bool failed);
 	void pair_made(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool counted);
 	void fence_made(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool counted);
-	void take_fence_of(ThreadId thread, const JobKey &job);
+	void take_fence_of(ThreadId thread, const JobKey &job, uint64_t time_ns);
 	void join(const JobKey &fence, std::string_view fence_driver, const JobKey &job);
-	void drop(Open::iterator job);
+	void drop(Open::iterator job, uint64_t time_ns);
 
 	const Layers &layers_;
 	const DriverEvents &drivers_;
 	TimeWindow window_;
 	bool only_queued_ = false;
+	ThreadStates *states_ = nullptr;
 	std::vector<Engine> engines_;
 	std::map<std::string, uint32_t, std::less<>> engine_by_name_;
 	Open open_;
@@ -121,6 +132,10 @@ private:
 	std::unordered_map<uint32_t, JobKey> just_started_;                      // by thread
 	std::unordered_map<uint32_t, JobKey> first_of_pair_;                     // by thread
 	std::map<std::pair<DefinitionNumber, uint32_t>, JobStats> by_layer_;
+	struct Work {
+		std::size_t queued = 0, running = 0; // jobs
+	};
+	std::unordered_map<uint32_t, Work> work_; // by thread
 	std::vector<DefinitionNumber> open_layers_;
 	JobProblems problems_;
 };

@@ -83,11 +83,8 @@ void leave_out_probes(bool any, Table *table)
 {
 	if (any)
 		return;
-	const auto first = static_cast<std::ptrdiff_t>(table->column("probe_cost_ns"));
-	const auto erase = [first](auto *cells) { cells->erase(cells->begin() + first, cells->begin() + first + 2); };
-	erase(&table->columns);
-	for (std::vector<Cell> &row : table->rows)
-		erase(&row);
+	table->leave_out("probe_cost_ns");
+	table->leave_out("self_probe_cost_ns");
 }
 
 bool any_probed(const LayerRowSet &set)

@@ -53,6 +53,10 @@ void CallStats::merge(const CallStats &other)
 	told_synops = told_synops || other.told_synops;
 	spikes += other.spikes;
 	synops += other.synops;
+	followed += other.followed;
+	states += other.states;
+	user_samples += other.user_samples;
+	kernel_samples += other.kernel_samples;
 }
 
 Definition *Layers::definition(DefinitionNumber number)
@@ -83,6 +87,7 @@ void Layers::define(DefinitionNumber number, Definition facts)
 		return;
 	facts.steady = std::move(known->steady);
 	facts.warm_up = std::move(known->warm_up);
+	facts.deadline = known->deadline;
 	facts.exchange = facts.what == Definition::What::layer && is_exchange(facts.name, facts.kind);
 	*known = std::move(facts);
 }
@@ -106,7 +111,8 @@ void Layers::begin(ThreadId id, DefinitionNumber number, uint64_t time_ns, bool 
 		return;
 	}
 	const bool warm_up = is_warm_up(thread, number, inference);
-	thread.stack.push_back({number, inference, warm_up, time_ns, 0, 0});
+	const StateTimes states = states_ ? states_->runs(id, time_ns) : StateTimes{};
+	thread.stack.push_back({number, inference, warm_up, time_ns, 0, 0, states});
 }
 
 // The innermost open call of this layer, and away with what was called inside it.
@@ -131,6 +137,7 @@ void Layers::end(ThreadId id, DefinitionNumber number, uint64_t time_ns, std::op
 {
 	Definition *known = definition(number);
 	Open call{};
+	const StateTimes states = states_ ? states_->runs(id, time_ns) : StateTimes{};
 	if (!known || !pop(id, number, &call))
 		return;
 	const uint64_t duration_ns = time_ns > call.begin_ns ? time_ns - call.begin_ns : 0;
@@ -142,6 +149,12 @@ void Layers::end(ThreadId id, DefinitionNumber number, uint64_t time_ns, std::op
 				      *probe_ns > call.children_probe_ns ? *probe_ns - call.children_probe_ns : 0);
 	else if (counts)
 		stats.add_call(duration_ns, self_ns);
+	if (counts && states_) {
+		stats.followed++;
+		stats.states += states - call.states;
+	}
+	if (counts && call.inference && !call.warm_up)
+		note_inference(known, call, id, duration_ns, states - call.states);
 	// Only layers take time away from the calls around them; an inference hands on what the layers in it took.
 	std::vector<Open> &stack = state(id).stack;
 	if (stack.empty())
@@ -149,6 +162,15 @@ void Layers::end(ThreadId id, DefinitionNumber number, uint64_t time_ns, std::op
 	stack.back().children_ns += call.inference ? call.children_ns : duration_ns;
 	stack.back().children_probe_ns +=
 		call.inference ? call.children_probe_ns : probe_ns.value_or(call.children_probe_ns);
+}
+
+void Layers::note_inference(Definition *known, const Open &call, ThreadId id, uint64_t wall_ns,
+			    const StateTimes &states)
+{
+	const SlowCall slow{call.number, id, call.begin_ns, wall_ns, states_ != nullptr, states};
+	slow_inferences_.add(slow);
+	if (deadline_ns_)
+		known->deadline.add(slow, *deadline_ns_);
 }
 
 void Layers::end_unseen(ThreadId id, DefinitionNumber number, uint64_t time_ns)
@@ -199,6 +221,19 @@ void Layers::end_request(const RequestKey &request, uint64_t time_ns)
 	const bool warm_up = begun_[request.inference]++ < skip_;
 	const uint64_t duration_ns = time_ns > begin_ns ? time_ns - begin_ns : 0;
 	(warm_up ? known->warm_up : known->steady).add_call(duration_ns, duration_ns);
+}
+
+void Layers::add_sample(ThreadId id, bool in_kernel)
+{
+	const std::vector<Open> &stack = state(id).stack;
+	for (auto call = stack.begin(); call != stack.end(); ++call) {
+		const auto same = [&](const Open &other) { return other.number == call->number; };
+		if (std::any_of(stack.begin(), call, same))
+			continue; // it calls itself: once is enough
+		Definition &of = definitions_[call->number];
+		CallStats &stats = call->warm_up ? of.warm_up : of.steady;
+		(in_kernel ? stats.kernel_samples : stats.user_samples)++;
+	}
 }
 
 void Layers::add_spikes(ThreadId id, DefinitionNumber number, uint64_t count)

@@ -16,6 +16,8 @@
 #include <vector>
 
 #include "analyzer/histogram.hpp"
+#include "analyzer/slow_calls.hpp"
+#include "analyzer/thread_states.hpp"
 #include "analyzer/threads.hpp"
 
 namespace neuroperf::analyzer {
@@ -33,6 +35,11 @@ struct CallStats {
 	Histogram durations;
 	bool told_spikes = false, told_synops = false;
 	uint64_t spikes = 0, synops = 0;
+	// Of calls whose thread was followed: wall time by what the thread did, probes and what was called inside
+	// included.
+	uint64_t followed = 0;
+	StateTimes states;
+	uint64_t user_samples = 0, kernel_samples = 0; // of the clock that samples, inside
 
 	void add_call(uint64_t duration_ns, uint64_t call_self_ns);
 	// Probes cost so much of the duration, and of the self time.
@@ -48,8 +55,9 @@ struct Definition {
 	std::string name, kind;
 	uint64_t neurons = 0, synapses = 0, macs = 0, parameters = 0;
 	CallStats steady;
-	CallStats warm_up;     // the first calls, if the user wants them apart
-	bool exchange = false; // between the ranks of a run (collectives.hpp)
+	CallStats warm_up;         // the first calls, if the user wants them apart
+	bool exchange = false;     // between the ranks of a run (collectives.hpp)
+	DeadlineMisses deadline{}; // of an inference, if there is one
 };
 
 struct LayerProblems {
@@ -79,6 +87,10 @@ public:
 
 	// Only calls that begin and end inside count.
 	void set_window(const TimeWindow &window) { window_ = window; }
+	// Calls are split by the states of their thread from now on. Must stay.
+	void follow(ThreadStates *states) { states_ = states; }
+	// Inferences that take longer miss it.
+	void set_deadline(uint64_t deadline_ns) { deadline_ns_ = deadline_ns; }
 
 	void define(DefinitionNumber number, Definition facts);
 	void begin(ThreadId thread, DefinitionNumber number, uint64_t time_ns, bool inference);
@@ -89,6 +101,8 @@ public:
 	// Inferences that go on beside what threads do: they have a duration, and no layers inside.
 	void begin_request(const RequestKey &request, uint64_t time_ns);
 	void end_request(const RequestKey &request, uint64_t time_ns);
+	// A sample of the thread: it counts for every call that is open on it.
+	void add_sample(ThreadId thread, bool in_kernel);
 	void add_spikes(ThreadId thread, DefinitionNumber number, uint64_t count);
 	void add_synops(ThreadId thread, DefinitionNumber number, uint64_t count);
 	// Open calls of a thread end with its program (exec), all of them with the recording.
@@ -100,6 +114,7 @@ public:
 	// Indexed by number; entry 0 stands for events without a definition.
 	const std::vector<Definition> &definitions() const { return definitions_; }
 	const LayerProblems &problems() const { return problems_; }
+	const SlowCalls &slow_inferences() const { return slow_inferences_; }
 
 private:
 	struct Open {
@@ -109,16 +124,22 @@ private:
 		uint64_t begin_ns;
 		uint64_t children_ns;       // time in layers called inside
 		uint64_t children_probe_ns; // what probes cost in them
+		StateTimes states;          // of the thread when it began
 	};
 	struct ThreadState {
 		std::vector<Open> stack;
 	};
 	Definition *definition(DefinitionNumber number);
 	ThreadState &state(ThreadId thread);
+	void note_inference(Definition *known, const Open &call, ThreadId thread, uint64_t wall_ns,
+			    const StateTimes &states);
 	bool pop(ThreadId thread, DefinitionNumber number, Open *call);
 	bool is_warm_up(const ThreadState &thread, DefinitionNumber number, bool inference);
 
 	uint64_t skip_;
+	ThreadStates *states_ = nullptr;
+	std::optional<uint64_t> deadline_ns_;
+	SlowCalls slow_inferences_;
 	TimeWindow window_;
 	std::vector<Definition> definitions_;
 	std::vector<uint64_t> begun_; // per number: begins that may count as warm-up

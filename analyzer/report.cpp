@@ -155,6 +155,16 @@ int Table::column(std::string_view key) const
 	return found == columns.end() ? -1 : static_cast<int>(found - columns.begin());
 }
 
+void Table::leave_out(std::string_view key)
+{
+	const int index = column(key);
+	if (index < 0)
+		return;
+	columns.erase(columns.begin() + index);
+	for (std::vector<Cell> &row : rows)
+		row.erase(row.begin() + index);
+}
+
 const Table *Report::table(std::string_view id) const
 {
 	auto found = std::find_if(tables.begin(), tables.end(), [&](const Table &t) { return t.id == id; });

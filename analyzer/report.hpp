@@ -71,6 +71,8 @@ struct Table {
 	Table top(std::size_t count) const;
 	// Index of a column, or -1.
 	int column(std::string_view key) const;
+	// Takes a column away, with its cells.
+	void leave_out(std::string_view key);
 };
 
 struct SummaryEntry {

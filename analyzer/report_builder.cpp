@@ -8,10 +8,12 @@
 #include <ctime>
 #include <regex>
 
+#include "analyzer/anatomy_table.hpp"
 #include "analyzer/columns.hpp"
 #include "analyzer/job_tables.hpp"
 #include "analyzer/quality.hpp"
 #include "analyzer/stack_tables.hpp"
+#include "analyzer/tail_tables.hpp"
 #include "recording/private_section.hpp"
 
 namespace neuroperf::analyzer {
@@ -353,6 +355,8 @@ Result<RecordingReport> make_recording_report(const std::string &path, const Rep
 	Symbolizer symbolizer(symbol_options(options));
 	Analysis analysis(options.skip_first, &symbolizer);
 	const bool by_thread = std::find(keys->begin(), keys->end(), GroupKey::thread) != keys->end();
+	if (options.deadline_ns)
+		analysis.layers.set_deadline(*options.deadline_ns);
 	analysis.stacks.set_options({by_thread, {options.inline_frames, options.lines}});
 	const auto decoded = recording::decode_private_section(reader->private_section());
 	const ordered_json section = decoded.ok() ? *decoded : ordered_json();
@@ -383,6 +387,16 @@ Result<RecordingReport> make_recording_report(const std::string &path, const Rep
 		report.tables.push_back(std::move(layers.warm_up));
 	if (!layers.inferences.rows.empty())
 		report.tables.push_back(std::move(layers.inferences));
+	const bool has_devices = !analysis.driver_events->sources().empty();
+	if (Table anatomy = make_anatomy(result.rows, analysis.samples_kernel, has_devices); !anatomy.rows.empty())
+		report.tables.push_back(std::move(anatomy));
+	if (Table tail = make_tail(analysis.layers, analysis.threads, analysis.stream.first_ns, has_devices);
+	    !tail.rows.empty())
+		report.tables.push_back(std::move(tail));
+	if (options.deadline_ns)
+		if (Table deadline = make_deadline(analysis.layers, *options.deadline_ns, has_devices);
+		    !deadline.rows.empty())
+			report.tables.push_back(std::move(deadline));
 	if (Table runtimes = make_runtimes(analysis.runtimes, recorded_time(analysis)); !runtimes.rows.empty())
 		report.tables.push_back(std::move(runtimes));
 	const uint64_t duration_ns = analysis.stream.last_ns - analysis.stream.first_ns;

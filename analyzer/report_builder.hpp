@@ -20,9 +20,10 @@ struct ReportOptions {
 	std::string group;       // regular expression; layers it matches are added up under what it captured
 	std::optional<EnergyModel> energy;
 	FilterOptions filter;
-	std::string sort;    // keys by which samples are grouped ("process,module"), or a column to order tables by
-	std::string callers; // function whose callers are wanted
-	bool flame = true;   // make the flame graph
+	std::string sort; // keys by which samples are grouped ("process,module"), or a column to order tables by
+	std::optional<uint64_t> deadline_ns{}; // that inferences are to meet
+	std::string callers;                   // function whose callers are wanted
+	bool flame = true;                     // make the flame graph
 	bool inline_frames = false;
 	bool lines = false;
 	bool debuginfod = false;                           // ask the servers of DEBUGINFOD_URLS for debug files

@@ -174,6 +174,9 @@ void add_report(CLI::App &app, ReportCommand *command)
 		"--sort", command->sort,
 		"Group samples by KEY,...: process, thread, module, function, layer; or order tables by a column");
 	report->add_option("--callers", command->callers, "Who calls FUNCTION");
+	report->add_option("--deadline", command->deadline,
+			   "Count inferences that took longer, by what made them slow: 5ms")
+		->type_name("TIME");
 	report->add_flag("!--no-pager", command->pager, "Do not page long output on a terminal");
 	report->add_flag("--ascii", command->ascii, "No characters beyond ASCII");
 	add_colour(report, &command->colour);

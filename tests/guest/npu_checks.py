@@ -264,3 +264,26 @@ def vdrm_in_report(test, recording):
         test.assertEqual((engine["device"] if "device" in engine else None, engine["failed"]), (None, 0))
         if recording.summary.lost == 0:
             test.assertGreaterEqual(engine["run_total_ns"], 1000 * work["us"] * on_ring[engine["name"]])
+
+
+def waits_for_the_npu(test, recording):
+    """Each inference is a job that its thread waits for: while the thread is blocked, the job is queued or runs. What
+    the device took is in these states, or in those of the thread on its way to bed."""
+    work = told(recording, "vnpu")
+    report = recording.report()
+    (row,) = report["anatomy"]
+    (engine,) = engines(recording, "Virtual NPU").values()
+    states = ("on_cpu_ns", "runnable_ns", "npu_queue_ns", "npu_run_ns", "blocked_ns", "unknown_ns")
+    test.assertEqual((row["name"], row["calls"]), ("job", len(work["jobs"])))
+    test.assertEqual(sum(row[state] for state in states), row["wall_ns"])
+    test.assertEqual(row["unknown_ns"], 0)
+    test.assertLessEqual(row["npu_run_ns"], engine["run_total_ns"])
+    test.assertLessEqual(row["npu_queue_ns"], engine["queue_total_ns"])
+    on_its_way = row["on_cpu_ns"] + row["runnable_ns"]
+    test.assertGreaterEqual(row["npu_run_ns"] + row["npu_queue_ns"] + on_its_way,
+                            engine["run_total_ns"] + engine["queue_total_ns"])
+    test.assertGreater(row["npu_run_ns"], 0.5 * engine["run_total_ns"])
+    test.assertGreater(row["npu_queue_ns"], 0, "two threads, one engine")
+    test.assertEqual(len(report["tail"]), len(work["jobs"]))
+    (jobs,) = report["jobs"]
+    test.assertEqual(jobs["jobs"], len(work["jobs"]))

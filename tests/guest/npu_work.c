@@ -9,6 +9,7 @@
  *	-f          vnpu: each thread's last job fails
  *	-s          vnpu: before all others comes a job that hangs, until its file is closed after 50 ms
  *	-c          vnpu: count with the device's PMU meanwhile
+ *	-i          each job is an inference that neuroperf is told of; with -d 1
  *	-a          vdrm: each job after the thread's job before, which is on the other ring
  *
  * The last line is what it did, as JSON: every job with its times (CLOCK_MONOTONIC), and what vnpu must have counted.
@@ -19,6 +20,7 @@
 #include <glob.h>
 #include <inttypes.h>
 #include <linux/perf_event.h>
+#include <neuroperf/neuroperf.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -50,7 +52,7 @@ struct work {
 	const char *device;
 	char node[64];
 	unsigned jobs, threads, depth, us, model, layers;
-	bool fails, stuck, counts, chained;
+	bool fails, stuck, counts, chained, tells;
 	int (*submit)(const struct work *work, int file, unsigned index, struct job *jobs);
 	int (*wait)(int file, struct job *job);
 };
@@ -225,8 +227,12 @@ static void read_fdinfo(int file, uint64_t *busy_ns)
 
 /* --- threads --- */
 
+static np_inference_t inference;
+
 static void submit_job(const struct thread *thread, int file, unsigned index)
 {
+	if (thread->work->tells)
+		np_inference_begin(inference, index);
 	thread->jobs[index].submit_ns = now_ns();
 	if (thread->work->submit(thread->work, file, index, thread->jobs))
 		die("submit a job");
@@ -239,6 +245,8 @@ static void wait_for_job(const struct thread *thread, int file, unsigned index)
 	if (thread->work->wait(file, job))
 		die("wait for a job");
 	job->done_ns = now_ns();
+	if (thread->work->tells)
+		np_inference_end(inference, index);
 }
 
 /* Keeps `depth` jobs under way: waits for the oldest before it submits one more. */
@@ -322,11 +330,11 @@ static void print_counted(const int *counters)
 /* Options with a number, and those that are there or not: a letter for each place. */
 static void parse_options(int argc, char **argv, struct work *work)
 {
-	static const char letters_of_numbers[] = "ntduml", letters_of_flags[] = "fsca";
+	static const char letters_of_numbers[] = "ntduml", letters_of_flags[] = "fscai";
 	unsigned *const numbers[] = {&work->jobs, &work->threads, &work->depth, &work->us, &work->model, &work->layers};
-	bool *const flags[] = {&work->fails, &work->stuck, &work->counts, &work->chained};
+	bool *const flags[] = {&work->fails, &work->stuck, &work->counts, &work->chained, &work->tells};
 	int option;
-	while ((option = getopt(argc, argv, "n:t:d:u:m:l:fsca")) != -1) {
+	while ((option = getopt(argc, argv, "n:t:d:u:m:l:fscai")) != -1) {
 		const char *letter;
 		if (option == '?')
 			exit(2);
@@ -373,6 +381,7 @@ int main(int argc, char **argv)
 	uint64_t stuck_job = 0;
 	unsigned i;
 
+	inference = np_inference_define("job", work.device);
 	for (i = 0; work.counts && i < kCounters; i++)
 		counters[i] = open_counter(counter_names[i]);
 	if (work.stuck) {

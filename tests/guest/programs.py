@@ -80,7 +80,8 @@ def fill_root(root, architecture, kernel, neuroperf, cache, build_dir):
         os.path.join(HERE, "known_work.c"), "-o", known_work)
     initramfs.add_text(root, "/etc/known_work.probe", usdt_probe.kernel_probe(known_work, "/bin/known_work"))
     # libc's headers leave DRM's out; the kernel's mark pointers.
-    run(f"{prefix}gcc", "-std=gnu11", "-O2", "-g", "-static", "-D__user=", "-idirafter",
+    run(f"{prefix}gcc", "-std=gnu11", "-O2", "-g", "-static", "-D__user=", "-I",
+        os.path.join(HERE, "..", "..", "include"), "-idirafter",
         os.path.join(kernel_modules.headers_of(kernel)[1], "include", "uapi"), os.path.join(HERE, "npu_work.c"), "-o",
         os.path.join(root, "bin", "npu_work"))
     kernel_modules.add_modules(root, architecture, kernel, build_dir)

@@ -235,6 +235,81 @@ TEST_F(JobsTest, WhatHasNotEndedIsInFlightOrStuck)
 	EXPECT_EQ(stats().jobs, 0u);
 }
 
+class JobsAndStates : public JobsTest {
+protected:
+	JobsAndStates()
+	{
+		jobs_.tell(&states_);
+		begin_ = states_.runs(kApp, 100'000);
+		states_.switched_out(kApp, 110'000, false);
+	}
+	StateTimes until(uint64_t time_ns) { return states_.runs(kApp, time_ns) - begin_; }
+
+	ThreadStates states_;
+	StateTimes begin_;
+};
+
+TEST_F(JobsAndStates, ABlockedThreadWaitsForItsJobs)
+{
+	at(105'000, JobMoment::queued, 1);
+	at(130'000, JobMoment::started, 1, "core0", kWorker);
+	at(170'000, JobMoment::done, 1, "core0", kWorker);
+	const StateTimes times = until(180'000);
+	EXPECT_EQ(times[ThreadState::on_cpu], 10'000u);
+	EXPECT_EQ(times[ThreadState::npu_queue], 20'000u);
+	EXPECT_EQ(times[ThreadState::npu_run], 40'000u);
+	EXPECT_EQ(times[ThreadState::blocked], 10'000u) << "the driver is done, the thread is not";
+	EXPECT_EQ(times.sum(), 80'000u);
+}
+
+TEST_F(JobsAndStates, WhatIsHandedOverRunsWhenTheOneBeforeItHasEnded)
+{
+	at(101'000, JobMoment::queued, 9, "core0", kWorker); // another thread's
+	at(102'000, JobMoment::started, 9, "core0", kWorker);
+	at(105'000, JobMoment::queued, 1);
+	at(120'000, JobMoment::started, 1);
+	at(140'000, JobMoment::done, 9);
+	jobs_.take(event(JobMoment::ended, 1), kWorker, 170'000, true);
+	at(175'000, JobMoment::done, 1);
+	const StateTimes times = until(180'000);
+	EXPECT_EQ(times[ThreadState::npu_queue], 30'000u);
+	EXPECT_EQ(times[ThreadState::npu_run], 30'000u);
+	EXPECT_EQ(times[ThreadState::blocked], 10'000u);
+}
+
+TEST_F(JobsAndStates, JobsOfOthersAreNotWaitedFor)
+{
+	at(105'000, JobMoment::queued, 1, "core0", kWorker);
+	at(120'000, JobMoment::started, 1, "core0", kWorker);
+	EXPECT_EQ(until(180'000)[ThreadState::blocked], 70'000u);
+}
+
+TEST_F(JobsAndStates, WhereNobodySaysWhenJobsStartTheyRunOneAfterTheOther)
+{
+	JobEvent first = event(JobMoment::queued, 1, 0, "timeline"),
+		 second = event(JobMoment::queued, 2, 0, "timeline");
+	first.source = second.source = 1;
+	jobs_.take(first, kWorker, 105'000, true);
+	jobs_.take(second, kApp, 106'000, true);
+	at(140'000, JobMoment::done, 1);
+	at(170'000, JobMoment::done, 2);
+	const StateTimes times = until(180'000);
+	EXPECT_EQ(times[ThreadState::npu_queue], 30'000u);
+	EXPECT_EQ(times[ThreadState::npu_run], 30'000u);
+}
+
+TEST_F(JobsTest, EnginesBeyondAllReasonAreOne)
+{
+	for (uint64_t i = 1; i <= 5000; i++) {
+		const std::string name = "core" + std::to_string(i);
+		at(i, JobMoment::queued, i, name);
+	}
+	EXPECT_LT(jobs_.engines().size(), 5000u);
+	EXPECT_EQ(jobs_.engines().back().name, "(others)");
+	EXPECT_GT(jobs_.engines().back().waiting, 1u);
+	EXPECT_EQ(jobs_.engines().front().waiting, 1u);
+}
+
 TEST_F(JobsTest, UnwantedJobsKeepTheEngineBusyAndAreNotCounted)
 {
 	jobs_.take(event(JobMoment::queued, 1), kWorker, 100, false);

@@ -47,7 +47,7 @@ struct ReportCommand {
 	ColourChoice colour = ColourChoice::automatic;
 	bool ascii = false;
 	bool pager = true;
-	std::string sort, callers;
+	std::string sort, callers, deadline;
 };
 
 struct ScriptCommand {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "analyzer/report_json.hpp"
+#include "collector/output_name.hpp"
 #include "viewer/messages.hpp"
 #include "viewer/pager.hpp"
 
@@ -19,6 +20,15 @@ int run_report(const ReportCommand &command)
 	options->flame = false;
 	options->sort = command.sort;
 	options->callers = command.callers;
+	if (!command.deadline.empty()) {
+		const auto deadline = collector::parse_duration_ns(command.deadline);
+		if (!deadline.ok()) {
+			print_error(
+				{ErrorCode::usage, "--deadline: " + deadline.error().what, 0, deadline.error().hint});
+			return kExitUsage;
+		}
+		options->deadline_ns = *deadline;
+	}
 	const auto report =
 		command.recordings.size() > 1
 			? load_ranks_report(command.recordings, std::move(*options))

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table "anatomy" of the report: the wall time of inferences and layers, split into what the calling thread did
+// meanwhile. The parts are a partition (thread_states.hpp): they add up to the wall time, to the nanosecond.
+//
+// Time on a CPU has no exact source for its parts: user code and the kernel are apportioned by the samples that fell
+// inside, where there are kSamplesToApportion or more.
+#pragma once
+
+#include "analyzer/layer_tables.hpp"
+#include "analyzer/report.hpp"
+
+namespace neuroperf::analyzer {
+
+constexpr uint64_t kSamplesToApportion = 30;
+
+// Without rows where no thread was followed. Without `has_devices` nobody knows of waits for them: these columns are
+// left out. `samples_kernel`: samples are of a clock, in user code and in the kernel.
+Table make_anatomy(const LayerRows &rows, bool samples_kernel, bool has_devices);
+
+} // namespace neuroperf::analyzer
