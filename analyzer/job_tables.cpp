@@ -104,9 +104,8 @@ Table make_jobs(const Jobs &jobs, const Layers &layers)
 	std::vector<std::pair<uint64_t, std::vector<Cell>>> rows;
 	for (const auto &[of, stats] : jobs.by_layer()) {
 		const auto &[layer, engine] = of;
-		const std::string &name = layers.definitions()[layer].name;
-		std::vector<Cell> row{layer == 0 ? "(outside of layers)" : name, jobs.engines()[engine].name,
-				      stats.jobs};
+		std::vector<Cell> row{layer == 0 ? "(outside of layers)" : layers.definitions()[layer].name,
+				      jobs.engines()[engine].name, stats.jobs};
 		add_times(stats.queue, &row);
 		add_times(stats.run, &row);
 		row.emplace_back(stats.failed);
