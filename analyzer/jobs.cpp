@@ -118,12 +118,6 @@ void Jobs::told(const JobEvent &event, uint64_t time_ns)
 		hand_over(event.key, &job->second, time_ns);
 }
 
-DefinitionNumber Jobs::innermost_layer(ThreadId thread)
-{
-	layers_.open_layers(thread, &open_layers_);
-	return open_layers_.empty() ? 0 : open_layers_.back();
-}
-
 Jobs::Job *Jobs::queue(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool counted)
 {
 	if (const auto before = open_.find(event.key); before != open_.end()) {
@@ -136,7 +130,7 @@ Jobs::Job *Jobs::queue(const JobEvent &event, ThreadId thread, uint64_t time_ns,
 	}
 	Job job;
 	job.engine = engine(event);
-	job.layer = innermost_layer(thread);
+	job.layer = layers_.innermost(thread);
 	job.queued_ns = time_ns;
 	job.counted = counted && window_.has(time_ns);
 	Engine &of = engines_[job.engine];

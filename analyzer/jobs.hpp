@@ -78,7 +78,7 @@ public:
 	void finish(uint64_t time_ns);
 
 	const std::vector<Engine> &engines() const { return engines_; }
-	// By layer (0: outside of any) and engine, an index into engines().
+	// By layer, or inference outside of any (0: of neither), and engine, an index into engines().
 	const std::map<std::pair<DefinitionNumber, uint32_t>, JobStats> &by_layer() const { return by_layer_; }
 	const JobProblems &problems() const { return problems_; }
 
@@ -103,7 +103,6 @@ private:
 
 	uint32_t engine(const JobEvent &event);
 	void told(const JobEvent &event, uint64_t time_ns);
-	DefinitionNumber innermost_layer(ThreadId thread);
 	Job *queue(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool counted);
 	void start(const JobEvent &event, ThreadId thread, uint64_t time_ns);
 	void start(const JobKey &key, ThreadId thread, uint64_t time_ns);
@@ -136,7 +135,6 @@ private:
 		std::size_t queued = 0, running = 0; // jobs
 	};
 	std::unordered_map<uint32_t, Work> work_; // by thread
-	std::vector<DefinitionNumber> open_layers_;
 	JobProblems problems_;
 };
 

@@ -273,6 +273,16 @@ void Layers::finish()
 	requests_.clear();
 }
 
+DefinitionNumber Layers::innermost(ThreadId id) const
+{
+	const auto index = static_cast<std::size_t>(id);
+	if (index >= threads_.size() || threads_[index].stack.empty())
+		return 0;
+	const std::vector<Open> &stack = threads_[index].stack;
+	const auto layer = std::find_if(stack.rbegin(), stack.rend(), [](const Open &open) { return !open.inference; });
+	return layer != stack.rend() ? layer->number : stack.back().number;
+}
+
 void Layers::open_layers(ThreadId id, std::vector<DefinitionNumber> *layers) const
 {
 	layers->clear();

@@ -111,6 +111,8 @@ public:
 
 	// Numbers of the layers that are open on a thread, outermost first.
 	void open_layers(ThreadId thread, std::vector<DefinitionNumber> *layers) const;
+	// The innermost open layer, else the innermost inference; 0 if there is none.
+	DefinitionNumber innermost(ThreadId thread) const;
 	// Indexed by number; entry 0 stands for events without a definition.
 	const std::vector<Definition> &definitions() const { return definitions_; }
 	const LayerProblems &problems() const { return problems_; }

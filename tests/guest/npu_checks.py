@@ -286,4 +286,4 @@ def waits_for_the_npu(test, recording):
     test.assertGreater(row["npu_queue_ns"], 0, "two threads, one engine")
     test.assertEqual(len(report["tail"]), len(work["jobs"]))
     (jobs,) = report["jobs"]
-    test.assertEqual(jobs["jobs"], len(work["jobs"]))
+    test.assertEqual((jobs["layer"], jobs["jobs"]), ("job", len(work["jobs"])))

@@ -194,6 +194,10 @@ TEST_F(JobsTest, JobsOfLayersByTheThreadThatQueuesThem)
 	at(180, JobMoment::done, 2);
 	EXPECT_EQ(jobs_.by_layer().at({4, 0}).run.total_ns, 50u);
 	EXPECT_EQ(jobs_.by_layer().at({0, 0}).run.total_ns, 30u);
+	layers_.begin(kApp, 7, 200, true);
+	at(210, JobMoment::queued, 3, "core0", kApp);
+	at(250, JobMoment::done, 3);
+	EXPECT_EQ(jobs_.by_layer().at({7, 0}).run.total_ns, 40u) << "an inference without layers";
 }
 
 TEST_F(JobsTest, WhatFailedIsToldApart)
