@@ -10,6 +10,7 @@
 #include "analyzer/sample_values.hpp"
 #include "analyzer/task_records.hpp"
 #include "recording/bytes.hpp"
+#include "recording/records.hpp"
 
 namespace neuroperf::analyzer {
 namespace {
@@ -260,14 +261,13 @@ private:
 		}
 		recording::Cursor in(record.bytes.substr(recording::kRecordHeaderSize));
 		if (record.type == PERF_RECORD_LOST) {
-			const int event = reader_.event_of(in.read<uint64_t>());
+			const auto id = in.read<uint64_t>();
+			const int event = reader_.event_of(id);
 			const uint64_t lost = in.read<uint64_t>();
 			const bool ours = event >= 0 && own_.kind(event);
 			(ours ? analysis_.lost_in_process : analysis_.lost_samples) += lost;
-			if (!ours) {
-				analysis_.on_cpu.lost();
-				analysis_.states.lost();
-			}
+			if (!ours)
+				note_loss(id, record.time_ns);
 		} else if (record.type == PERF_RECORD_LOST_SAMPLES) {
 			analysis_.lost_samples += in.read<uint64_t>();
 		} else if (record.type == PERF_RECORD_SWITCH || record.type == PERF_RECORD_SWITCH_CPU_WIDE) {
@@ -280,6 +280,18 @@ private:
 				analysis_.on_cpu.ends(analysis_.threads.thread(pid, tid), record.time_ns);
 		} // THROTTLE and the like say nothing the report needs
 		analysis_.damaged_records += in.ok() ? 0 : 1;
+	}
+
+	// By which ring: events of drivers tell of jobs, the kernel's own records of switches.
+	void note_loss(uint64_t id, uint64_t time_ns)
+	{
+		const bool by_bpf = id >= recording::kTracepointIdBase;
+		if (by_bpf || analysis_.driver_events->has_any())
+			analysis_.jobs->lost(time_ns);
+		if (by_bpf)
+			return;
+		analysis_.on_cpu.lost();
+		analysis_.states.lost();
 	}
 
 	// Not the idle threads, which are one on each CPU and have no numbers, nor one that has lost its number.

@@ -144,6 +144,12 @@ void DriverEvents::each(int event, std::string_view payload, const std::function
 	}
 }
 
+bool DriverEvents::knows(std::string_view name) const
+{
+	return std::any_of(drivers_.begin(), drivers_.end(),
+			   [name](const DriverDescription &driver) { return driver.name == name; });
+}
+
 const DriverDescription *DriverEvents::of_fences(std::string_view fence_driver) const
 {
 	for (const DriverDescription &driver : drivers_)

@@ -46,6 +46,8 @@ public:
 
 	// Whether the event, by its index in the file, may tell of jobs.
 	bool has(int event) const { return !rules_of_event_[static_cast<std::size_t>(event)].empty(); }
+	bool knows(std::string_view driver) const; // by the name of its description
+	bool has_any() const { return !sources_.empty(); }
 	// What it tells, by one description or several. The texts live as long as the payload, and until the next call.
 	void each(int event, std::string_view payload, const std::function<void(const JobEvent &)> &take);
 

@@ -61,9 +61,6 @@ void Jobs::take(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool c
 			return;
 		}
 		return done(event.key, time_ns, false);
-	case JobMoment::wait_begins:
-	case JobMoment::wait_ends:
-		return; // of the thread's time, not of a job's
 	}
 }
 
@@ -101,8 +98,8 @@ void Jobs::told(const JobEvent &event, uint64_t time_ns)
 	if (job == open_.end() || event.engine.empty() || job->second.in_context)
 		return;
 	Engine &before = engines_[job->second.engine];
-	const bool is_handed_over =
-		std::find(before.started.begin(), before.started.end(), event.key) != before.started.end();
+	const std::deque<JobKey> &started = started_on(job->second.engine);
+	const bool is_handed_over = std::find(started.begin(), started.end(), event.key) != started.end();
 	leave_engine(event.key, &job->second, time_ns);
 	before.waiting--;
 	JobEvent named = event;
@@ -152,7 +149,7 @@ void Jobs::drop(Open::iterator job, uint64_t time_ns)
 
 void Jobs::hand_over(const JobKey &key, Job *job, uint64_t time_ns)
 {
-	std::deque<JobKey> &started = engines_[job->engine].started;
+	std::deque<JobKey> &started = started_on(job->engine);
 	if (started.size() >= kMostHandedOver)
 		return; // no hardware takes so many
 	started.push_back(key);
@@ -163,7 +160,7 @@ void Jobs::hand_over(const JobKey &key, Job *job, uint64_t time_ns)
 // The next one that was handed over runs.
 void Jobs::leave_engine(const JobKey &key, Job *job, uint64_t time_ns)
 {
-	std::deque<JobKey> &started = engines_[job->engine].started;
+	std::deque<JobKey> &started = started_on(job->engine);
 	const bool first = !started.empty() && started.front() == key;
 	if (const auto found = std::find(started.begin(), started.end(), key); found != started.end())
 		started.erase(found);
@@ -173,8 +170,29 @@ void Jobs::leave_engine(const JobKey &key, Job *job, uint64_t time_ns)
 			set_work(&next->second, DeviceWork::running, time_ns);
 }
 
+std::deque<JobKey> &Jobs::started_on(uint32_t number)
+{
+	Engine &of = engines_[number];
+	if (of.losses != losses_)
+		of.started.clear();
+	of.losses = losses_;
+	return of.started;
+}
+
+void Jobs::lost(uint64_t time_ns)
+{
+	losses_++;
+	if (states_)
+		for (const auto &[thread, work] : work_)
+			states_->has_work(static_cast<ThreadId>(thread), time_ns, DeviceWork::none);
+	work_.clear();
+}
+
 void Jobs::set_work(Job *job, DeviceWork work, uint64_t time_ns)
 {
+	if (job->losses != losses_)
+		job->work = DeviceWork::none;
+	job->losses = losses_;
 	if (job->work == work || !job->has_thread)
 		return;
 	Work &of_thread = work_[number_of(job->thread)];

@@ -51,6 +51,7 @@ struct Engine {
 	uint64_t busy_ns = 0;              // at least one job ran
 	uint64_t last_end_ns = 0;
 	std::deque<JobKey> started; // and not ended; the first one runs
+	uint64_t losses = 0;        // that `started` knows of
 };
 
 struct JobProblems {
@@ -75,6 +76,8 @@ public:
 	void only_queued_ones() { only_queued_ = true; }
 	// `thread`: that the event is of. `counted`: whether jobs that it queues are wanted.
 	void take(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool counted);
+	// Events are missing: which of the jobs wait or run now nobody knows, until others come.
+	void lost(uint64_t time_ns);
 	void finish(uint64_t time_ns);
 
 	const std::vector<Engine> &engines() const { return engines_; }
@@ -97,6 +100,7 @@ private:
 		uint64_t queued_ns = 0, started_ns = 0, ended_ns = 0; // 0: not told
 		ThreadId thread{};                                    // that queued it
 		DeviceWork work = DeviceWork::none;
+		uint64_t losses = 0; // that `work` knows of
 		bool counted = true, in_context = false, has_thread = true;
 	};
 	using Open = std::unordered_map<JobKey, Job, Hash>;
@@ -108,6 +112,7 @@ private:
 	void start(const JobKey &key, ThreadId thread, uint64_t time_ns);
 	void hand_over(const JobKey &key, Job *job, uint64_t time_ns);
 	void leave_engine(const JobKey &key, Job *job, uint64_t time_ns);
+	std::deque<JobKey> &started_on(uint32_t engine);
 	void set_work(Job *job, DeviceWork work, uint64_t time_ns);
 	void end(const JobKey &key, uint64_t time_ns);
 	void done(const JobKey &key, uint64_t time_ns, bool failed);
@@ -125,6 +130,7 @@ private:
 	std::vector<Engine> engines_;
 	std::map<std::string, uint32_t, std::less<>> engine_by_name_;
 	Open open_;
+	uint64_t losses_ = 0;
 	std::unordered_map<JobKey, JobKey, Hash> job_of_fence_;                  // of the device
 	std::unordered_map<JobKey, JobKey, Hash> job_of_first_;                  // of a pair
 	std::unordered_map<uint32_t, std::pair<JobKey, std::string>> just_made_; // fences and their drivers, by thread

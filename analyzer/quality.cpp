@@ -216,12 +216,27 @@ private:
 
 	void job_problems()
 	{
+		if (const auto recorded = is_ours() ? in_.private_section.find("drivers") : in_.private_section.end();
+		    is_ours() && recorded != in_.private_section.end() && recorded->is_array())
+			for (const ordered_json &name : *recorded)
+				if (name.is_string() && !in_.analysis.driver_events->knows(name.get<std::string>()))
+					add(Severity::notice, "driver_unknown",
+					    fmt::format("events of the driver {} were recorded, and no description of "
+							"it is used here",
+							name.get<std::string>()),
+					    "give the file that described it: --driver-file");
+		std::string silent;
 		for (const LiveSource &source : in_.analysis.driver_events->sources())
 			if (source.events == 0)
-				add(Severity::notice, "driver_silent",
-				    fmt::format("{}: its events were recorded and none came ({})", source.driver->title,
-						source.source->name),
-				    "a driver may have renamed them: neuroperf list drivers");
+				silent += fmt::format("{}{} ({})", silent.empty() ? "" : ", ", source.driver->title,
+						      source.source->name);
+		// Of drivers that were found here it is no surprise; who asked for events wants to know.
+		if (!silent.empty())
+			add(in_.private_section.is_object() && in_.private_section.contains("drivers")
+				    ? Severity::info
+				    : Severity::notice,
+			    "driver_silent", "events of drivers were recorded, and none came: " + silent,
+			    "where the device was at work a driver may have renamed them: neuroperf list drivers");
 		const JobProblems &problems = in_.analysis.jobs->problems();
 		if (problems.end_without_job + problems.start_without_job > 0)
 			add(Severity::notice, "jobs_begun_before",

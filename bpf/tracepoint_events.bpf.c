@@ -103,22 +103,26 @@ static __always_inline __u64 wake_up(void *ring)
 	return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > np_wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
-static __always_inline int is_wanted(const struct np_tracepoint *tracepoint)
+/* The tracepoint, and the ring that its event goes into; 0 if it is not wanted. */
+static __always_inline const struct np_tracepoint *wanted(__u32 number, void **ring)
 {
-	return tracepoint->everywhere ? np_enabled : np_is_recorded(tracepoint->is_exec);
+	const __u32 cpu = bpf_get_smp_processor_id();
+	const struct np_tracepoint *tracepoint = bpf_map_lookup_elem(&np_tracepoints, &number);
+	if (!tracepoint || !(tracepoint->everywhere ? np_enabled : np_is_recorded(tracepoint->is_exec)))
+		return 0;
+	*ring = bpf_map_lookup_elem(&np_rings, &cpu);
+	return *ring ? tracepoint : 0;
 }
 
 SEC("tracepoint")
 int np_tracepoint(void *record)
 {
-	__u32 number = bpf_get_attach_cookie(record), cpu = bpf_get_smp_processor_id();
-	const struct np_tracepoint *tracepoint = bpf_map_lookup_elem(&np_tracepoints, &number);
-	if (!tracepoint || !is_wanted(tracepoint))
+	const __u32 number = bpf_get_attach_cookie(record);
+	void *ring = 0;
+	const struct np_tracepoint *tracepoint = wanted(number, &ring);
+	if (!tracepoint)
 		return 1;
 	const __u64 time_ns = bpf_ktime_get_ns();
-	void *ring = bpf_map_lookup_elem(&np_rings, &cpu);
-	if (!ring)
-		return 1;
 	__u64 size = record_size(record, tracepoint) - NP_COMMON_FIELDS;
 	asm volatile("" : "+r"(size)); /* the verifier is to see that what is compared below is what is copied */
 	PUT_IF_FITS(32)
@@ -155,14 +159,12 @@ static __always_inline void take_text(void *record, char *copy, __u32 offset, __
 SEC("tracepoint")
 int np_tracepoint_with_texts(void *record)
 {
-	__u32 number = bpf_get_attach_cookie(record), cpu = bpf_get_smp_processor_id();
-	const struct np_tracepoint *tracepoint = bpf_map_lookup_elem(&np_tracepoints, &number);
-	if (!tracepoint || !is_wanted(tracepoint))
+	const __u32 number = bpf_get_attach_cookie(record);
+	void *ring = 0;
+	const struct np_tracepoint *tracepoint = wanted(number, &ring);
+	if (!tracepoint)
 		return 1;
 	const __u64 time_ns = bpf_ktime_get_ns();
-	void *ring = bpf_map_lookup_elem(&np_rings, &cpu);
-	if (!ring)
-		return 1;
 	const __u64 whole = NP_RECORD_WITH_TEXTS + NP_MOST_TEXTS * NP_TEXT_BYTES;
 	struct np_tracepoint_event *event = bpf_ringbuf_reserve(ring, sizeof(*event) + whole, 0);
 	if (!event) {

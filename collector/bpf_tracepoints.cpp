@@ -189,7 +189,7 @@ Status BpfTracepoints::Impl::attach(const PlannedEvent &event, std::size_t index
 		return failure("attach", errno);
 	// Only the program is wanted; libbpf has enabled the event, which would count beside it.
 	::ioctl(place.release(), PERF_EVENT_IOC_DISABLE, 0); // the link closes it
-	tracepoints.push_back({kTracepointIdBase + index, static_cast<uint16_t>(event.attr.config)});
+	tracepoints.push_back({recording::kTracepointIdBase + index, static_cast<uint16_t>(event.attr.config)});
 	return Done{};
 }
 

@@ -20,8 +20,7 @@ namespace neuroperf::collector {
 // Fields of a sample, in the file: the identity that all events have, the CPU, and the record itself.
 constexpr uint64_t kTracepointSampleType = PERF_SAMPLE_IDENTIFIER | PERF_SAMPLE_IP | PERF_SAMPLE_TID |
 					   PERF_SAMPLE_TIME | PERF_SAMPLE_CPU | PERF_SAMPLE_RAW;
-// Ids of these events in a file: this and the planned event's index. Far from the kernel's, and from our own events'.
-constexpr uint64_t kTracepointIdBase = uint64_t{1} << 49;
+// Ids of these events in a file: recording::kTracepointIdBase and the planned event's index.
 
 // Whether the program can copy the records of this format whole.
 bool can_record_by_bpf(const std::string &format_text);

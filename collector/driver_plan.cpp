@@ -23,16 +23,11 @@ using recording::JobMoment;
 
 constexpr const char *kWhat = "driver jobs";
 
-bool is_of_its_thread(JobMoment moment)
-{
-	return moment == JobMoment::queued || moment == JobMoment::wait_begins || moment == JobMoment::wait_ends;
-}
-
 // An event of which another description speaks too is recorded once, for both.
 bool is_everywhere(const DriverSource &source, const std::string &event)
 {
 	return std::any_of(source.rules.begin(), source.rules.end(), [&](const DriverRule &rule) {
-		return rule.event == event && !is_of_its_thread(rule.moment);
+		return rule.event == event && rule.moment != JobMoment::queued;
 	});
 }
 
@@ -145,8 +140,13 @@ void plan_drivers(const std::vector<DriverSubscription> &drivers, const RecordOp
 				known->everywhere |= known->by_bpf && wanted.everywhere;
 				continue;
 			}
-			if (!can_record_by_bpf(*wanted.event.tracepoint_format))
+			if (!can_record_by_bpf(*wanted.event.tracepoint_format)) {
+				plan->items.push_back({kWhat, PlanItem::State::missing,
+						       fmt::format("{}: a BPF program cannot copy {} whole",
+								   driver.title, wanted.event.name),
+						       "name it with -e, and record with --no-bpf"});
 				continue;
+			}
 			PlannedEvent event;
 			event.attr = sampling_attr(wanted.event, options, 0);
 			event.name = wanted.event.name;

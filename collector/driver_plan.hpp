@@ -2,7 +2,7 @@
 // Which events of accelerators' drivers a recording subscribes to: of each description whose driver is here, those of
 // the first source whose events tracefs has, whatever the kernel's version.
 //
-// Events by which the target's own threads queue jobs or wait are kept from others in the kernel; what comes in workers
+// Events by which the target's own threads queue jobs are kept from others in the kernel; what comes in workers
 // and interrupts is of the whole machine, and the analyzer selects by the jobs' numbers. Fields that point to a text
 // in the kernel are read when the event comes: in the recording they are texts.
 #pragma once

@@ -11,26 +11,21 @@
 #include "collector/own_event_encoder.hpp"
 #include "recording/event_formats.hpp"
 #include "recording/private_section.hpp"
+#include "recording/records.hpp"
 #include "recording/version.hpp"
 
 namespace neuroperf::collector {
 namespace {
 
 using recording::ByteWriter;
-
-std::string text_feature(std::string_view text)
-{
-	ByteWriter padded;
-	padded.put_text(text).pad_to_multiple(64);
-	return ByteWriter().put(static_cast<uint32_t>(padded.size())).put_bytes(padded.bytes()).take();
-}
+using recording::text_contents;
 
 std::string words_feature(const std::vector<std::string> &words)
 {
 	ByteWriter section;
 	section.put(static_cast<uint32_t>(words.size()));
 	for (const std::string &word : words)
-		section.put_bytes(text_feature(word));
+		section.put_bytes(text_contents(word));
 	return section.take();
 }
 
@@ -41,12 +36,12 @@ std::map<unsigned, std::string> make_features(const RecordOptions &options, cons
 	const auto cpus = static_cast<uint32_t>(host.online_cpus.size());
 	return {
 		{kFeatureTracingData, own_tracing_data({}, SIZE_MAX, plan.tracing_systems())},
-		{kFeatureHostname, text_feature(host.hostname)},
-		{kFeatureOsRelease, text_feature(host.kernel_release)},
-		{kFeatureVersion, text_feature(std::string("neuroperf ") + kVersion)},
-		{kFeatureArch, text_feature(host.architecture)},
+		{kFeatureHostname, text_contents(host.hostname)},
+		{kFeatureOsRelease, text_contents(host.kernel_release)},
+		{kFeatureVersion, text_contents(std::string("neuroperf ") + kVersion)},
+		{kFeatureArch, text_contents(host.architecture)},
 		{kFeatureCpuCount, ByteWriter().put(cpus).put(cpus).take()},
-		{kFeatureCpuDescription, text_feature(host.cpu_model)},
+		{kFeatureCpuDescription, text_contents(host.cpu_model)},
 		{kFeatureCommandLine, words_feature(options.command_line)},
 		{kFeatureSampleTime, ByteWriter().put(start.monotonic_ns).put(start.monotonic_ns).take()},
 		{kFeatureClockId, ByteWriter().put<uint64_t>(1).take()}, // resolution, ns
@@ -61,7 +56,7 @@ std::map<unsigned, std::string> make_features(const RecordOptions &options, cons
 
 recording::EventDescription tracepoint_by_bpf(const PlannedEvent &event, std::size_t index)
 {
-	recording::EventDescription description{event.attr, event.name, {kTracepointIdBase + index}};
+	recording::EventDescription description{event.attr, event.name, {recording::kTracepointIdBase + index}};
 	description.attr.sample_type = kTracepointSampleType;
 	return description;
 }

@@ -315,32 +315,7 @@ std::vector<RuntimeDescription> built_in_runtimes()
 Result<std::vector<RuntimeDescription>> chosen_runtimes(const std::vector<std::string> &names,
 							const std::vector<std::string> &files)
 {
-	std::vector<RuntimeDescription> chosen;
-	for (const std::string &path : files) {
-		auto read = read_runtime_description(path);
-		if (!read.ok())
-			return read.error();
-		chosen.push_back(std::move(*read));
-	}
-	const bool all = names.empty() || names == std::vector<std::string>{"auto"};
-	if (names == std::vector<std::string>{"none"})
-		return chosen;
-	std::vector<RuntimeDescription> known = built_in_runtimes();
-	for (const std::string &name : all ? std::vector<std::string>{} : names) {
-		const auto same = [&](const RuntimeDescription &description) { return description.name == name; };
-		if (std::none_of(known.begin(), known.end(), same) && std::none_of(chosen.begin(), chosen.end(), same))
-			return Error{ErrorCode::usage, fmt::format("no description of a runtime \"{}\"", name), 0,
-				     "neuroperf list runtimes names them; auto: all, none: none of them"};
-	}
-	for (RuntimeDescription &description : known) {
-		const bool named = all || std::find(names.begin(), names.end(), description.name) != names.end();
-		const bool replaced = std::any_of(chosen.begin(), chosen.end(), [&](const RuntimeDescription &other) {
-			return other.name == description.name;
-		});
-		if (named && !replaced)
-			chosen.push_back(std::move(description));
-	}
-	return chosen;
+	return recording::choose_descriptions("runtime", names, files, built_in_runtimes(), read_runtime_description);
 }
 
 } // namespace neuroperf::collector

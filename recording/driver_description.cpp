@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "recording/built_in_drivers.hpp"
+#include "recording/ftrace_text.hpp"
 #include "recording/json_description.hpp"
 
 namespace neuroperf::recording {
@@ -22,14 +24,7 @@ constexpr std::pair<std::string_view, JobMoment> kMoments[] = {{"job_queued", Jo
 							       {"pair_made", JobMoment::pair_made},
 							       {"pair_signaled", JobMoment::pair_signaled},
 							       {"fence_made", JobMoment::fence_made},
-							       {"fence_signaled", JobMoment::fence_signaled},
-							       {"wait_begins", JobMoment::wait_begins},
-							       {"wait_ends", JobMoment::wait_ends}};
-
-bool has_job(JobMoment moment)
-{
-	return moment != JobMoment::wait_begins && moment != JobMoment::wait_ends;
-}
+							       {"fence_signaled", JobMoment::fence_signaled}};
 
 class DescriptionReader : private JsonDescription {
 public:
@@ -100,14 +95,28 @@ private:
 			if (!is_event(event))
 				return fail("texts", fmt::format("\"{}\" is not GROUP:EVENT", event));
 			description->texts.push_back({event, string_in(texts, event.c_str(), "texts", false)});
+			const TextPattern parsed(description->texts.back().pattern);
+			for (const TextPattern::Field &field : parsed.fields())
+				if (!is_identifier(field.name))
+					fail("texts",
+					     fmt::format("{}: \"{}\" is no name of a field", event, field.name),
+					     &pattern);
 		}
+	}
+
+	// As the kernel's are: they become parts of format texts.
+	static bool is_identifier(std::string_view name)
+	{
+		return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+			return std::isalnum(c) != 0 || c == '_' || c == '-';
+		});
 	}
 
 	static bool is_event(const std::string &name)
 	{
 		const std::size_t colon = name.find(':');
-		return colon != name.npos && colon > 0 && colon + 1 < name.size() &&
-		       name.find(':', colon + 1) == name.npos;
+		return colon != name.npos && is_identifier(name.substr(0, colon)) &&
+		       is_identifier(name.substr(colon + 1));
 	}
 
 	DriverSource read_source(const json &from, const std::string &path)
@@ -147,16 +156,15 @@ private:
 		if (known == std::end(kMoments)) {
 			fail(path,
 			     "\"means\" is job_queued, job_started, job_ended, job_done, job_told, pair_made, "
-			     "pair_signaled, "
-			     "fence_made, fence_signaled, wait_begins or wait_ends",
+			     "pair_signaled, fence_made "
+			     "or fence_signaled",
 			     &from["means"]);
 			return rule;
 		}
 		rule.moment = known->second;
 		read_conditions(from, "where", path, &rule.where);
 		read_conditions(from, "except", path, &rule.except);
-		if (has_job(rule.moment) || from.contains("key"))
-			rule.key = strings_in(from, "key", path);
+		rule.key = strings_in(from, "key", path);
 		if (!failed() && rule.key.size() > 2)
 			fail(path, "\"key\" is one field, or two");
 		if (from.contains("engine"))
@@ -214,36 +222,16 @@ std::vector<DriverDescription> built_in_drivers()
 	return found;
 }
 
+Result<DriverDescription> read_driver_description(const std::string &path)
+{
+	const auto text = read_description_file(path);
+	return text.ok() ? parse_driver_description(*text, path) : text.error();
+}
+
 Result<std::vector<DriverDescription>> chosen_drivers(const std::vector<std::string> &names,
 						      const std::vector<std::string> &files)
 {
-	std::vector<DriverDescription> chosen;
-	for (const std::string &path : files) {
-		const auto text = read_description_file(path);
-		if (!text.ok())
-			return text.error();
-		auto parsed = parse_driver_description(*text, path);
-		if (!parsed.ok())
-			return parsed.error();
-		chosen.push_back(std::move(*parsed));
-	}
-	if (names == std::vector<std::string>{"none"})
-		return chosen;
-	const bool all = names.empty() || names == std::vector<std::string>{"auto"};
-	std::vector<DriverDescription> known = built_in_drivers();
-	const auto has = [](const std::vector<DriverDescription> &drivers, const std::string &name) {
-		return std::any_of(drivers.begin(), drivers.end(),
-				   [&](const DriverDescription &driver) { return driver.name == name; });
-	};
-	for (const std::string &name : all ? std::vector<std::string>{} : names)
-		if (!has(known, name) && !has(chosen, name))
-			return Error{ErrorCode::usage, fmt::format("no description of a driver \"{}\"", name), 0,
-				     "neuroperf list drivers names them; auto: all, none: none of them"};
-	for (DriverDescription &description : known)
-		if ((all || std::find(names.begin(), names.end(), description.name) != names.end()) &&
-		    !has(chosen, description.name))
-			chosen.push_back(std::move(description));
-	return chosen;
+	return choose_descriptions("driver", names, files, built_in_drivers(), read_driver_description);
 }
 
 } // namespace neuroperf::recording

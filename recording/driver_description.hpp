@@ -31,9 +31,6 @@ enum class JobMoment {
 	// signaled.
 	fence_made,
 	fence_signaled,
-
-	wait_begins, // of the thread that the event is of
-	wait_ends,
 };
 std::string_view to_string(JobMoment moment);
 
@@ -76,6 +73,7 @@ struct DriverDescription {
 
 // `where` names the text in errors, which say the line where one can be told.
 Result<DriverDescription> parse_driver_description(std::string_view text, const std::string &where);
+Result<DriverDescription> read_driver_description(const std::string &path);
 std::vector<DriverDescription> built_in_drivers();
 
 // Which descriptions to use: "auto" (all), "none", or names; files of the user's come first, and replace others of

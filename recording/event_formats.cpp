@@ -164,14 +164,7 @@ std::string format_text(OwnEvent event, std::span<const SymbolicName> names)
 	for (const EventSpec &spec : specs()) {
 		if (spec.info.event != event)
 			continue;
-		// The empty lines around the fields are part of the grammar: hotspot needs them.
-		std::string text =
-			fmt::format("name: {}\nID: {}\nformat:\n"
-				    "\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n"
-				    "\tfield:unsigned char common_flags;\toffset:2;\tsize:1;\tsigned:0;\n"
-				    "\tfield:unsigned char common_preempt_count;\toffset:3;\tsize:1;\tsigned:0;\n"
-				    "\tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;\n\n",
-				    spec.info.name, static_cast<unsigned>(event));
+		std::string text = format_head(spec.info.name, static_cast<uint32_t>(event));
 		for (const Field &field : spec.fields)
 			text += field_line(field);
 		return text + "\n" + print_format(spec, names);

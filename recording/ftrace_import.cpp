@@ -2,6 +2,8 @@
 #include "recording/ftrace_import.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -46,22 +48,54 @@ Error io_error(const std::string &what)
 	return Error{ErrorCode::io, fmt::format("{}: {}", what, std::strerror(errno)), errno, ""};
 }
 
-// Standard input is read twice too: by way of a temporary file.
+// The text is read twice: what is no regular file, by way of a temporary one.
 Result<File> open_text(const std::string &path)
 {
-	if (path != "-") {
-		File file(std::fopen(path.c_str(), "re"));
-		return file ? Result<File>(std::move(file)) : io_error("cannot open " + path);
-	}
+	struct stat info;
+	File file(path == "-" ? ::fdopen(::dup(STDIN_FILENO), "r") : std::fopen(path.c_str(), "re"));
+	if (!file)
+		return io_error("cannot open " + path);
+	if (::fstat(::fileno(file.get()), &info) == 0 && (S_ISREG(info.st_mode) || S_ISDIR(info.st_mode)) &&
+	    path != "-")
+		return file;
 	File copy(std::tmpfile());
 	if (!copy)
-		return io_error("cannot make a temporary file for standard input");
+		return io_error("cannot make a temporary file for " + path);
 	char buffer[1 << 16];
-	for (std::size_t size; (size = std::fread(buffer, 1, sizeof buffer, stdin)) > 0;)
+	for (std::size_t size; (size = std::fread(buffer, 1, sizeof buffer, file.get())) > 0;)
 		if (std::fwrite(buffer, 1, size, copy.get()) != size)
-			return io_error("cannot copy standard input into a temporary file");
+			return io_error("cannot copy " + path + " into a temporary file");
+	if (std::ferror(file.get()) != 0)
+		return io_error("cannot read " + path);
 	return copy;
 }
+
+// Lines of a file, each with its bytes; of one that is too long to be ftrace's, the beginning.
+class Lines {
+public:
+	explicit Lines(FILE *file) : file_(file) {}
+
+	bool next(std::string_view *line, uint64_t *bytes)
+	{
+		int c = 0;
+		line_.clear();
+		for (*bytes = 0; (c = ::getc_unlocked(file_)) != EOF; (*bytes)++) {
+			if (c == '\n')
+				break;
+			if (line_.size() < kLongestLine)
+				line_ += static_cast<char>(c);
+		}
+		*bytes += c == '\n' ? 1 : 0;
+		*line = line_;
+		return *bytes > 0;
+	}
+
+private:
+	static constexpr std::size_t kLongestLine = 1 << 16;
+
+	FILE *file_;
+	std::string line_;
+};
 
 class Importer {
 public:
@@ -106,21 +140,18 @@ private:
 	Status each_line(const std::function<void(const FtraceLine &)> &take, bool first)
 	{
 		std::rewind(file_.get());
-		char *line = nullptr;
-		std::size_t capacity = 0;
-		ssize_t size = 0;
-		uint64_t done = first ? 0 : bytes_ / 2, told = 0;
-		while (status_.ok() && (size = ::getline(&line, &capacity, file_.get())) >= 0) {
-			done += static_cast<uint64_t>(size);
+		Lines lines(file_.get());
+		std::string_view text;
+		uint64_t done = first ? 0 : bytes_ / 2, told = 0, size = 0;
+		while (status_.ok() && lines.next(&text, &size)) {
+			done += size;
 			if (import_.progress && told++ % 65536 == 0)
 				import_.progress(done, bytes_);
-			const std::string_view text(line, static_cast<std::size_t>(size));
 			if (const auto parsed = parse_ftrace_line(text))
 				take(*parsed);
 			else if (first)
 				note_other(text);
 		}
-		std::free(line);
 		if (std::ferror(file_.get()) != 0)
 			return io_error("cannot read " + import_.input);
 		return Done{};
@@ -214,7 +245,7 @@ private:
 		for (auto &[name, system] : systems)
 			all.push_back(std::move(system));
 		options.features[kFeatureTracingData] = build_tracing_data(all);
-		options.features[kFeatureVersion] = text_section(std::string("neuroperf ") + kVersion);
+		options.features[kFeatureVersion] = text_contents(std::string("neuroperf ") + kVersion);
 		options.features[kFeatureSampleTime] = ByteWriter().put(first_ns_).put(last_ns_).take();
 		nlohmann::ordered_json section;
 		section["command"] = {"import", import_.input};
@@ -225,22 +256,9 @@ private:
 		return options;
 	}
 
-	static std::string text_section(std::string_view text)
-	{
-		ByteWriter padded;
-		padded.put_text(text).pad_to_multiple(64);
-		return ByteWriter().put(static_cast<uint32_t>(padded.size())).put_bytes(padded.bytes()).take();
-	}
-
 	static std::string format_text(const ImportedEvent &event, std::size_t id)
 	{
-		std::string text =
-			fmt::format("name: {}\nID: {}\nformat:\n"
-				    "\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n"
-				    "\tfield:unsigned char common_flags;\toffset:2;\tsize:1;\tsigned:0;\n"
-				    "\tfield:unsigned char common_preempt_count;\toffset:3;\tsize:1;\tsigned:0;\n"
-				    "\tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;\n\n",
-				    event.name, id);
+		std::string text = format_head(event.name, static_cast<uint32_t>(id));
 		std::string print, arguments;
 		for (std::size_t i = 0; i < event.fields(); i++) {
 			const std::string name = event.pattern ? event.pattern->fields()[i].name : "text";

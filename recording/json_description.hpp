@@ -3,6 +3,7 @@
 // and the remedy.
 #pragma once
 
+#include <algorithm>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -40,6 +41,39 @@ private:
 	std::string where_, remedy_;
 	std::optional<Error> error_;
 };
+
+// Which descriptions to use: "auto" (or no name: all that are built in), "none", or names; those of the user's files
+// come first, and replace others of their name. `what`: "driver", in errors. Errors: usage; io or format of a file.
+template <typename Description>
+Result<std::vector<Description>>
+choose_descriptions(std::string_view what, const std::vector<std::string> &names, const std::vector<std::string> &files,
+		    std::vector<Description> built_in, Result<Description> (*read)(const std::string &path))
+{
+	std::vector<Description> chosen;
+	for (const std::string &path : files) {
+		auto description = read(path);
+		if (!description.ok())
+			return description.error();
+		chosen.push_back(std::move(*description));
+	}
+	if (names == std::vector<std::string>{"none"})
+		return chosen;
+	const bool all = names.empty() || names == std::vector<std::string>{"auto"};
+	const auto has = [](const std::vector<Description> &descriptions, const std::string &name) {
+		return std::any_of(descriptions.begin(), descriptions.end(),
+				   [&](const Description &one) { return one.name == name; });
+	};
+	for (const std::string &name : all ? std::vector<std::string>{} : names)
+		if (!has(built_in, name) && !has(chosen, name))
+			return Error{
+				ErrorCode::usage, "no description of a " + std::string(what) + " \"" + name + "\"", 0,
+				"neuroperf list " + std::string(what) + "s names them; auto: all, none: none of them"};
+	for (Description &description : built_in)
+		if ((all || std::find(names.begin(), names.end(), description.name) != names.end()) &&
+		    !has(chosen, description.name))
+			chosen.push_back(std::move(description));
+	return chosen;
+}
 
 // A file's text. Errors: io; format, it is too large.
 Result<std::string> read_description_file(const std::string &path);

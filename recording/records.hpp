@@ -29,6 +29,9 @@ struct RecordIdentity {
 
 // Sample types of our own attrs. IDENTIFIER makes them readable side by side; our events know no CPU, so they have
 // none.
+// Ids of tracepoints that a BPF program of ours recorded: this and more. Far from the kernel's, and from our own
+// events'. They come by rings of their own: what these lost was none of the kernel's other records.
+constexpr uint64_t kTracepointIdBase = uint64_t{1} << 49;
 constexpr uint64_t kOwnSampleType = PERF_SAMPLE_IDENTIFIER | PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_RAW;
 constexpr uint64_t kTrailerFields = PERF_SAMPLE_IDENTIFIER | PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_ID |
 				    PERF_SAMPLE_STREAM_ID | PERF_SAMPLE_CPU;

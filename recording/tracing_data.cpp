@@ -154,6 +154,17 @@ const EventField *EventFormat::field(std::string_view wanted) const
 	return nullptr;
 }
 
+// The empty lines around the fields are part of the grammar: hotspot needs them.
+std::string format_head(std::string_view name, uint32_t id)
+{
+	return fmt::format("name: {}\nID: {}\nformat:\n"
+			   "\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n"
+			   "\tfield:unsigned char common_flags;\toffset:2;\tsize:1;\tsigned:0;\n"
+			   "\tfield:unsigned char common_preempt_count;\toffset:3;\tsize:1;\tsigned:0;\n"
+			   "\tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;\n\n",
+			   name, id);
+}
+
 Result<EventFormat> parse_format_text(std::string_view system, std::string_view text)
 {
 	EventFormat format;

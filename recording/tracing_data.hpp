@@ -41,6 +41,9 @@ struct EventFormat {
 	const EventField *field(std::string_view name) const;
 };
 
+// How the format text of a made event begins: its name, number, and the fields that all have. Its own fields follow, an
+// empty line, and how it is printed.
+std::string format_head(std::string_view name, uint32_t id);
 Result<EventFormat> parse_format_text(std::string_view system, std::string_view text);
 
 // Elements of an array of numbers, in place ("unsigned long args[6]"); 0: the field is something else.

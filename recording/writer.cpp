@@ -42,20 +42,13 @@ Status write_at(int fd, std::string_view bytes, uint64_t offset, const std::stri
 	return Done{};
 }
 
-std::string padded_text(std::string_view text) // u32 length, NUL-padded string
-{
-	ByteWriter padded;
-	padded.put_text(text).pad_to_multiple(64);
-	return ByteWriter().put(static_cast<uint32_t>(padded.size())).put_bytes(padded.bytes()).take();
-}
-
 std::string event_descriptions(const std::vector<EventDescription> &events)
 {
 	ByteWriter section;
 	section.put(static_cast<uint32_t>(events.size())).put(kAttrSize);
 	for (const EventDescription &event : events) {
 		section.put_bytes({reinterpret_cast<const char *>(&event.attr), kAttrSize});
-		section.put(static_cast<uint32_t>(event.ids.size())).put_bytes(padded_text(event.name));
+		section.put(static_cast<uint32_t>(event.ids.size())).put_bytes(text_contents(event.name));
 		for (const uint64_t id : event.ids)
 			section.put(id);
 	}
@@ -95,6 +88,14 @@ Status keep_old(const std::string &path)
 }
 
 } // namespace
+
+// Its length, then the text with NULs behind it.
+std::string text_contents(std::string_view text)
+{
+	ByteWriter padded;
+	padded.put_text(text).pad_to_multiple(64);
+	return ByteWriter().put(static_cast<uint32_t>(padded.size())).put_bytes(padded.bytes()).take();
+}
 
 Result<PerfDataWriter> PerfDataWriter::create(WriterOptions options)
 {

@@ -51,6 +51,9 @@ struct WriterOptions {
 	int compression_level = 0;          // of zstd, 1 to 22; 0: none
 };
 
+// The contents of a feature that is a text; words of a list look the same.
+std::string text_contents(std::string_view text);
+
 class PerfDataWriter {
 public:
 	static Result<PerfDataWriter> create(WriterOptions options);

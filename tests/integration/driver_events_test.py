@@ -3,6 +3,7 @@
 """Recording events of drivers: what stands in for a driver here are tracepoints that any kernel has."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -50,6 +51,23 @@ class DriverEvents(support.IntegrationTest):
         self.assertEqual((engine["jobs"], engine["source"], engine["confidence"]), (500, "getpriority", "inferred"))
         self.assertEqual((engine["in_flight"], engine["stuck"], engine["failed"]), (0, 0, 0))
         self.assertGreater(engine["run_total_ns"], 0)
+
+    def test_a_report_without_the_description_says_so(self):
+        recording = self.record(sys.executable, "-c", CALLS.format(5), options=("--driver-file", self.described(GETPRIORITY)))
+        report = recording.report()
+        self.assertNotIn("devices", report)
+        self.assertIn("driver_unknown", support.quality_codes(report))
+
+    def test_what_perf_recorded(self):
+        support.require(self, "perf", shutil.which("perf"), "perf is not installed")
+        path, data = self.described(GETPRIORITY), self.file("perf.data")
+        done = support.run(["perf", "record", "-q", "-e", "syscalls:sys_enter_getpriority", "-e", "syscalls:sys_exit_getpriority", "-o",
+                            data, sys.executable, "-c", CALLS.format(300)])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = support.run([support.NEUROPERF, "report", "--json", "-i", data, "--driver-file", path])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        ((engine,),) = [device["engines"] for device in json.loads(done.stdout)["devices"]]
+        self.assertEqual(engine["jobs"], 300)
 
     def test_what_threads_queue_is_the_programs_alone_and_what_comes_elsewhere_is_not(self):
         path = self.described(GETPRIORITY)

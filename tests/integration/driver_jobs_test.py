@@ -177,7 +177,11 @@ class DriverJobs(support.IntegrationTest):
             done = support.run([support.NEUROPERF, "import", "-", "-o", path], stdin=file)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(len(self.engines(self.report(path))), 3)
-        for bad in ("no line of it\n", ""):
+        script = f"{support.NEUROPERF} import <(cat {os.path.join(TRACES, OLD)}) -o {path}"
+        done = support.run(["bash", "-c", script])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(self.engines(self.report(path))), 3, "a pipe can be read once")
+        for bad in ("no line of it\n", "", "a" * 1_000_000 + "\n" + "\0" * 100_000):
             none = self.file("none.txt")
             with open(none, "w", encoding="utf-8") as file:
                 file.write(bad)

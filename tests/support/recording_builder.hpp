@@ -250,11 +250,11 @@ private:
 		to.events.insert(to.events.end(), options.more_events.begin(), options.more_events.end());
 		to.features[recording::kFeatureTracingData] = recording::own_tracing_data({}, SIZE_MAX);
 		if (!options.host.empty())
-			to.features[recording::kFeatureHostname] = text_feature(options.host);
+			to.features[recording::kFeatureHostname] = recording::text_contents(options.host);
 		if (!options.architecture.empty())
-			to.features[recording::kFeatureArch] = text_feature(options.architecture);
+			to.features[recording::kFeatureArch] = recording::text_contents(options.architecture);
 		to.features[recording::kFeatureCommandLine] =
-			recording::ByteWriter().put<uint32_t>(1).put_bytes(text_feature("./app")).take();
+			recording::ByteWriter().put<uint32_t>(1).put_bytes(recording::text_contents("./app")).take();
 		nlohmann::ordered_json section = {
 			{"schema", recording::kPrivateSchema}, {"command", {"./app"}}, {"frequency_hz", 999}};
 		if (!options.boot_id.empty())
@@ -269,15 +269,6 @@ private:
 		if (!writer.ok())
 			throw std::runtime_error(writer.error().what);
 		return std::move(*writer);
-	}
-	static std::string text_feature(std::string_view text)
-	{
-		recording::ByteWriter padded;
-		padded.put_text(text).pad_to_multiple(64);
-		return recording::ByteWriter()
-			.put(static_cast<uint32_t>(padded.size()))
-			.put_bytes(padded.bytes())
-			.take();
 	}
 	static void need(const Status &status)
 	{

@@ -7,13 +7,10 @@
 #include <fstream>
 
 #include <nlohmann/json.hpp>
-#include <valijson/adapters/nlohmann_json_adapter.hpp>
-#include <valijson/schema.hpp>
-#include <valijson/schema_parser.hpp>
-#include <valijson/validator.hpp>
 
 #include "recording/built_in_drivers.hpp"
 #include "recording/ftrace_text.hpp"
+#include "tests/support/fits_schema.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace neuroperf::recording {
@@ -27,13 +24,7 @@ using testing::Pair;
 
 bool fits_schema(const json &document)
 {
-	std::ifstream file(NEUROPERF_SOURCE_DIR "/data/schema/neuroperf.driver-1.schema.json");
-	const json text = json::parse(file);
-	valijson::Schema schema;
-	valijson::SchemaParser parser;
-	parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(text), schema);
-	valijson::Validator validator;
-	return validator.validate(schema, valijson::adapters::NlohmannJsonAdapter(document), nullptr);
+	return test::fits_schema(document, "driver-1");
 }
 
 constexpr std::string_view kTiny = R"json({
@@ -44,7 +35,7 @@ constexpr std::string_view kTiny = R"json({
     {"name": "tiny:job", "keys": "tiny jobs", "confidence": "exact", "events": [
       {"event": "tiny:job", "means": "job_queued", "where": {"what": "queue"}, "key": ["core", "job"], "engine": ["core"], "device": "dev"},
       {"event": "tiny:job", "means": "job_done", "where": {"what": "done"}, "except": {"core": "9"}, "key": ["core", "job"], "status": "error"},
-      {"event": "tiny:wait", "means": "wait_begins"}
+      {"event": "tiny:over", "means": "job_ended", "key": ["job"]}
     ]}
   ]
 })json";
@@ -76,7 +67,7 @@ TEST(DriverDescription, ReadsAllThatItMayHold)
 	const DriverSource &source = driver->sources[0];
 	EXPECT_TRUE(source.exact);
 	EXPECT_EQ(source.keys, "tiny jobs");
-	EXPECT_THAT(source.events(), ElementsAre("tiny:job", "tiny:wait"));
+	EXPECT_THAT(source.events(), ElementsAre("tiny:job", "tiny:over"));
 	ASSERT_EQ(source.rules.size(), 3u);
 	EXPECT_EQ(source.rules[0].moment, JobMoment::queued);
 	EXPECT_THAT(source.rules[0].where, ElementsAre(Pair("what", "queue")));
@@ -84,7 +75,7 @@ TEST(DriverDescription, ReadsAllThatItMayHold)
 	EXPECT_EQ(source.rules[0].device, "dev");
 	EXPECT_THAT(source.rules[1].except, ElementsAre(Pair("core", "9")));
 	EXPECT_EQ(source.rules[1].status, "error");
-	EXPECT_EQ(to_string(source.rules[2].moment), "wait_begins");
+	EXPECT_EQ(to_string(source.rules[2].moment), "job_ended");
 }
 
 // What the parser refuses the schema refuses too.
@@ -98,6 +89,7 @@ TEST(DriverDescription, Mistakes)
 		{"\"modules\"", "\"module\"", "line 3: match", "\"module\" is not known here"},
 		{"\"modules\": [\"tiny\"]", "\"modules\": []", "match", "1 to 1024 texts"},
 		{"{\"tiny:job\": \"{what}", "{\"job\": \"{what}", "texts", "\"job\" is not GROUP:EVENT"},
+		{"job:{job} on", "job:{job;\\n} on", "line 4: texts", "is no name of a field"},
 		{"\"exact\"", "\"sure\"", "line 6: sources[0]", "exact or inferred"},
 		{"\"event\": \"tiny:job\", \"means\": \"job_queued\"", "\"event\": \"job\", \"means\": \"job_queued\"",
 		 "sources[0].events[0]", "GROUP:EVENT"},

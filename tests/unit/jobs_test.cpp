@@ -281,6 +281,21 @@ TEST_F(JobsAndStates, WhatIsHandedOverRunsWhenTheOneBeforeItHasEnded)
 	EXPECT_EQ(times[ThreadState::blocked], 10'000u);
 }
 
+TEST_F(JobsAndStates, AfterALossNobodyKnowsForWhatItWaits)
+{
+	at(105'000, JobMoment::queued, 1);
+	at(120'000, JobMoment::started, 1);
+	jobs_.lost(130'000); // perhaps its end
+	at(140'000, JobMoment::queued, 2);
+	at(150'000, JobMoment::started, 2);
+	at(160'000, JobMoment::done, 2);
+	at(170'000, JobMoment::done, 1);
+	const StateTimes times = until(180'000);
+	EXPECT_EQ(times[ThreadState::npu_run], 10'000u + 10'000u) << "the second one does not wait for the first";
+	EXPECT_EQ(times[ThreadState::npu_queue], 10'000u + 10'000u);
+	EXPECT_EQ(times[ThreadState::blocked], 10'000u + 20'000u);
+}
+
 TEST_F(JobsAndStates, JobsOfOthersAreNotWaitedFor)
 {
 	at(105'000, JobMoment::queued, 1, "core0", kWorker);

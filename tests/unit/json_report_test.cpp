@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "report_samples.hpp"
-#include "tests/support/report_schema.hpp"
+#include "tests/support/fits_schema.hpp"
 
 namespace neuroperf::test {
 namespace {

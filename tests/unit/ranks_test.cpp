@@ -9,7 +9,7 @@
 
 #include "analyzer/report_json.hpp"
 #include "tests/support/recording_builder.hpp"
-#include "tests/support/report_schema.hpp"
+#include "tests/support/fits_schema.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "viewer/render/terminal.hpp"
 

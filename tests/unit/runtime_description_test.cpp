@@ -7,12 +7,9 @@
 #include <fstream>
 
 #include <nlohmann/json.hpp>
-#include <valijson/adapters/nlohmann_json_adapter.hpp>
-#include <valijson/schema.hpp>
-#include <valijson/schema_parser.hpp>
-#include <valijson/validator.hpp>
 
 #include "collector/built_in_runtimes.hpp"
+#include "tests/support/fits_schema.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace neuroperf::collector {
@@ -25,13 +22,7 @@ using testing::HasSubstr;
 
 bool fits_schema(const json &document)
 {
-	std::ifstream file(NEUROPERF_SOURCE_DIR "/data/schema/neuroperf.runtime-1.schema.json");
-	const json text = json::parse(file);
-	valijson::Schema schema;
-	valijson::SchemaParser parser;
-	parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(text), schema);
-	valijson::Validator validator;
-	return validator.validate(schema, valijson::adapters::NlohmannJsonAdapter(document), nullptr);
+	return test::fits_schema(document, "runtime-1");
 }
 
 constexpr std::string_view kTiny = R"json({

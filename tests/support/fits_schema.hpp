@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a report in JSON is as its schema says.
+// Whether a document in JSON is as its schema says.
 #pragma once
 
 #include <fstream>
+#include <string>
 
 #include <nlohmann/json.hpp>
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
@@ -12,9 +13,10 @@
 
 namespace neuroperf::test {
 
-inline bool fits_schema(const nlohmann::json &document)
+// `schema`: a file of data/schema/, "report-1".
+inline bool fits_schema(const nlohmann::json &document, const std::string &schema_name = "report-1")
 {
-	std::ifstream file(NEUROPERF_SOURCE_DIR "/data/schema/neuroperf.report-1.schema.json");
+	std::ifstream file(NEUROPERF_SOURCE_DIR "/data/schema/neuroperf." + schema_name + ".schema.json");
 	const nlohmann::json text = nlohmann::json::parse(file);
 	valijson::Schema schema;
 	valijson::SchemaParser parser;
