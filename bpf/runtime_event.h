@@ -101,16 +101,18 @@ struct np_runtime_names {
 	char kind[NP_KIND_BYTES];
 	__u64 kind_number;
 	__u64 shape[NP_MOST_DIMENSIONS];
+	/* Where characters are that could not be read because nobody has touched their page yet; 0: they were read. */
+	__u64 unread_name, unread_kind;
 	__u32 shape_count;
 	__u32 padding;
 };
 
 #ifdef __cplusplus
 static_assert(sizeof(struct np_read) == 40 && sizeof(struct np_place) == 376, "np_place");
-static_assert(sizeof(struct np_runtime_event) == 48 && sizeof(struct np_runtime_names) == 384, "np_runtime_names");
+static_assert(sizeof(struct np_runtime_event) == 48 && sizeof(struct np_runtime_names) == 400, "np_runtime_names");
 #else
 _Static_assert(sizeof(struct np_read) == 40 && sizeof(struct np_place) == 376, "np_place");
-_Static_assert(sizeof(struct np_runtime_event) == 48 && sizeof(struct np_runtime_names) == 384, "np_runtime_names");
+_Static_assert(sizeof(struct np_runtime_event) == 48 && sizeof(struct np_runtime_names) == 400, "np_runtime_names");
 #endif
 
 #endif

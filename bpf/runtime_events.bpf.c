@@ -193,16 +193,22 @@ static __always_inline void read_characters(struct pt_regs *ctx, const struct np
 static __always_inline void copy_name(struct np_runtime_names *names, __u64 data, __u64 length)
 {
 	names->name[0] = 0;
-	if (!data || bpf_probe_read_user_str(names->name, sizeof(names->name), (void *)data) < 0)
+	names->unread_name = 0;
+	if (data && bpf_probe_read_user_str(names->name, sizeof(names->name), (void *)data) < 0) {
 		names->name[0] = 0;
+		names->unread_name = data;
+	}
 	names->name[length < NP_NAME_BYTES - 1 ? length : NP_NAME_BYTES - 1] = 0;
 }
 
 static __always_inline void copy_kind(struct np_runtime_names *names, __u64 data, __u64 length)
 {
 	names->kind[0] = 0;
-	if (!data || bpf_probe_read_user_str(names->kind, sizeof(names->kind), (void *)data) < 0)
+	names->unread_kind = 0;
+	if (data && bpf_probe_read_user_str(names->kind, sizeof(names->kind), (void *)data) < 0) {
 		names->kind[0] = 0;
+		names->unread_kind = data;
+	}
 	names->kind[length < NP_KIND_BYTES - 1 ? length : NP_KIND_BYTES - 1] = 0;
 }
 
@@ -375,7 +381,8 @@ static __always_inline void tell_names(struct pt_regs *ctx, const struct np_plac
 	names->padding = 0;
 	for (__u32 i = 0; i < NP_MOST_DIMENSIONS; i++)
 		names->shape[i] = shape[i];
-	bpf_ringbuf_submit(names, BPF_RB_NO_WAKEUP);
+	/* Soon, while the process lives. */
+	bpf_ringbuf_submit(names, names->unread_name || names->unread_kind ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 	bpf_map_update_elem(&np_named, &key, &stamp, BPF_ANY);
 	*slot = what;
 }

@@ -6,12 +6,12 @@
 #include <linux/capability.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cstring>
 
 #include "collector/process_maps.hpp"
+#include "collector/process_memory.hpp"
 #include "recording/unique_fd.hpp"
 
 namespace neuroperf::collector {
@@ -21,14 +21,6 @@ constexpr unsigned char kNop = 0x90, kCall = 0xe8, kBreakpoint = 0xcc;
 constexpr std::size_t kWide = 5;
 constexpr unsigned char kWideNop[kWide] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
 constexpr unsigned char kWideBreakpoint[kWide] = {kBreakpoint, 0x1f, 0x44, 0x00, 0x00};
-
-bool read_process(int pid, uint64_t address, void *to, std::size_t size)
-{
-	const iovec here{to, size};
-	// NOLINTNEXTLINE(performance-no-int-to-ptr): an address in the other process
-	const iovec there{reinterpret_cast<void *>(static_cast<uintptr_t>(address)), size};
-	return ::process_vm_readv(pid, &here, 1, &there, 1, 0) == static_cast<ssize_t>(size);
-}
 
 bool write_at(const UniqueFd &memory, uint64_t address, const void *from, std::size_t size)
 {
@@ -57,7 +49,7 @@ MendResult mend_inherited_call(int pid, FileKey file, uint64_t site_address, uin
 	// First, so that it is the old memory if the process starts another program meanwhile.
 	const UniqueFd memory(::openat(folder.get(), "mem", O_RDWR | O_CLOEXEC));
 	unsigned char site[1 + kWide];
-	if (!read_process(pid, site_address, site, sizeof site) || site[0] != kNop)
+	if (!read_process_memory(pid, site_address, site, sizeof site) || site[0] != kNop)
 		return MendResult::nothing;
 	// A uprobe has come since, and counted itself once more.
 	const bool has_breakpoint = site[1] == kBreakpoint && std::memcmp(site + 2, kWideNop + 1, kWide - 1) != 0;
@@ -73,7 +65,7 @@ MendResult mend_inherited_call(int pid, FileKey file, uint64_t site_address, uin
 		return MendResult::refused;
 	uint16_t semaphore = 0;
 	if ((nops || has_breakpoint) && semaphore_address != 0 &&
-	    read_process(pid, semaphore_address, &semaphore, sizeof semaphore) && semaphore != 0) {
+	    read_process_memory(pid, semaphore_address, &semaphore, sizeof semaphore) && semaphore != 0) {
 		semaphore--;
 		write_at(memory, semaphore_address, &semaphore, sizeof semaphore); // else events cost a little more
 	}

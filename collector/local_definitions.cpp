@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collector/local_definitions.hpp"
 
-#include <sys/uio.h>
-
 #include <algorithm>
 #include <bit>
 #include <cstring>
 
 #include "collector/clock.hpp"
+#include "collector/process_memory.hpp"
 
 namespace neuroperf::collector {
 namespace {
@@ -23,18 +22,10 @@ std::string text_of(const char *field, std::size_t room)
 
 } // namespace
 
-bool LocalDefinitions::read_memory(uint64_t address, void *to, std::size_t size) const
-{
-	const iovec here{to, size};
-	// NOLINTNEXTLINE(performance-no-int-to-ptr): an address in the other process
-	const iovec there{reinterpret_cast<void *>(static_cast<uintptr_t>(address)), size};
-	return ::process_vm_readv(pid_, &here, 1, &there, 1, 0) == static_cast<ssize_t>(size);
-}
-
 bool LocalDefinitions::read_new(std::vector<LocalDefinition> *definitions)
 {
 	np_probe probe;
-	if (!read_memory(address_, &probe, sizeof probe) || probe.magic != NP_PROBE_MAGIC ||
+	if (!read_process_memory(pid_, address_, &probe, sizeof probe) || probe.magic != NP_PROBE_MAGIC ||
 	    probe.version != NP_PROBE_VERSION)
 		return false;
 	probe_ = probe;
@@ -58,8 +49,8 @@ void LocalDefinitions::read_range(uint32_t first, uint32_t count, std::vector<Lo
 	const uint32_t chunk_first = NP_PROBE_FIRST_CHUNK * ((1u << chunk) - 1);
 	np_definition entries[kBlock];
 	const bool is_there = probe_.chunks[chunk] != 0;
-	if (is_there && !read_memory(probe_.chunks[chunk] + (first - chunk_first) * sizeof(np_definition), entries,
-				     count * sizeof(np_definition))) {
+	if (is_there && !read_process_memory(pid_, probe_.chunks[chunk] + (first - chunk_first) * sizeof(np_definition),
+					     entries, count * sizeof(np_definition))) {
 		malformed_ += count;
 		return;
 	}

@@ -32,7 +32,6 @@ public:
 	uint64_t malformed() const { return malformed_; }
 
 private:
-	bool read_memory(uint64_t address, void *to, std::size_t size) const;
 	void read_range(uint32_t first, uint32_t count, std::vector<LocalDefinition> *definitions);
 	void read_definition(const np_definition &entry, std::vector<LocalDefinition> *definitions);
 

@@ -28,6 +28,7 @@
 #include "collector/map_notices.hpp"
 #include "collector/open_file_limit.hpp"
 #include "collector/probe_budget.hpp"
+#include "collector/process_memory.hpp"
 #include "collector/python_names.hpp"
 #include "collector/runtime_callers.hpp"
 #include "collector/runtime_match.hpp"
@@ -358,6 +359,11 @@ int RuntimeProbes::Impl::take(void *context, void *data, std::size_t size)
 		} else if (size >= sizeof(np_runtime_names)) {
 			np_runtime_names names;
 			std::memcpy(&names, data, sizeof names);
+			const auto pid = static_cast<pid_t>(names.event.pid);
+			if (names.unread_name)
+				read_process_text(pid, names.unread_name, names.name, sizeof names.name);
+			if (names.unread_kind)
+				read_process_text(pid, names.unread_kind, names.kind, sizeof names.kind);
 			self->spans.take_names(names);
 		}
 	}

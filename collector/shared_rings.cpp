@@ -33,6 +33,8 @@ constexpr uint64_t kSlowChunkNs = 1'000'000'000;
 // A stamp older than this is not a stamp, nor is one later than now by more than CPUs' counters may differ.
 constexpr double kPlausibleNs = 60e9;
 constexpr double kClockSkewNs = 1e6;
+// Longer than a thread that runs needs to finish its event: about 2 us.
+constexpr int kLooksAtBusyRing = 64;
 // Descriptors below are often closed or reused by programs without asking.
 constexpr int kLowestDescriptor = 300;
 
@@ -186,6 +188,21 @@ double SharedRings::drain(const CounterClock &clock, OwnEventEncoder *encoder)
 	return std::max(static_cast<double>(fullest) / kSlots, static_cast<double>(live) / kRings);
 }
 
+// The position behind all events that had begun when this was called, but for one whose thread seems to be held up in
+// it. A thread that goes on needs some nanoseconds for the rest of its event.
+uint64_t SharedRings::head_of(const np_ring *shared)
+{
+	const uint64_t first = __atomic_load_n(&shared->head, __ATOMIC_ACQUIRE);
+	for (int i = 0; i < kLooksAtBusyRing; i++) {
+		const bool busy = __atomic_load_n(&shared->busy, __ATOMIC_ACQUIRE) != 0;
+		const uint64_t head = __atomic_load_n(&shared->head, __ATOMIC_ACQUIRE);
+		if (!busy || head != first)
+			return head;
+	}
+	stalled_writer_ = true;
+	return __atomic_load_n(&shared->head, __ATOMIC_ACQUIRE);
+}
+
 // Returns how many events were waiting.
 uint64_t SharedRings::drain_ring(unsigned index, const CounterClock &clock, OwnEventEncoder *encoder)
 {
@@ -198,10 +215,7 @@ uint64_t SharedRings::drain_ring(unsigned index, const CounterClock &clock, OwnE
 	const uint64_t lost = __atomic_load_n(&shared->lost, __ATOMIC_RELAXED);
 	counts_.lost += lost > state.lost_seen ? lost - state.lost_seen : 0;
 	state.lost_seen = lost;
-	const bool busy = __atomic_load_n(&shared->busy, __ATOMIC_ACQUIRE) != 0;
-	const uint64_t head = __atomic_load_n(&shared->head, __ATOMIC_ACQUIRE);
-	stalled_writer_ = stalled_writer_ || (busy && head == state.busy_head);
-	state.busy_head = busy ? head : UINT64_MAX;
+	const uint64_t head = head_of(shared);
 	const uint64_t waiting = head - state.tail;
 	if (waiting == 0)
 		return 0;

@@ -62,8 +62,8 @@ public:
 	void heartbeat(uint64_t monotonic_ns);
 	// Gives the rings of threads that are gone to others: one system call a ring.
 	void free_rings_of_dead_threads();
-	// True if a thread has been inside one event since the drain before last: when it goes on, that event will be
-	// older than what was drained meanwhile.
+	// True if a thread was held up inside an event in the last drain: when it goes on, that event may be older than
+	// what was drained meanwhile.
 	bool has_stalled_writer() const { return stalled_writer_; }
 	// Switches events off in all programs.
 	void deactivate();
@@ -80,12 +80,12 @@ private:
 		uint32_t told_namespace = 0;     // ... this one
 		std::optional<TaskNumbers> here; // its numbers in ours
 		bool used = false;               // since it was last free
-		uint64_t busy_head = UINT64_MAX; // position of the event that was being written at the last drain
 	};
 	SharedRings() = default;
 	np_shm_header *header() const { return static_cast<np_shm_header *>(map_); }
 	np_ring *ring(unsigned index) const;
 	np_slot *slots(unsigned index) const;
+	uint64_t head_of(const np_ring *shared);
 	uint64_t drain_ring(unsigned index, const CounterClock &clock, OwnEventEncoder *encoder);
 	TaskNumbers numbers_of(unsigned index);
 	bool is_abandoned(unsigned index) const;

@@ -104,6 +104,13 @@ class RuntimeProbes(support.IntegrationTest):
         names = {row["name"] for row in report["layers"]}
         self.assertLessEqual(names, {"layer", "start-up: layer", "population"})
 
+    def test_names_on_pages_that_nobody_has_touched(self):
+        report = self.record_app(20, description=self.with_places(
+            {"name": "lookup", "means": "layer", "find": {"exported": "tiny_lookup"}, "identity": "arg2",
+             "layer": "c_string(arg2)", "kind": "type_name(arg3)"})).report()
+        (row,) = [row for row in report["layers"] if row["name"] == "a name that nobody has read"]
+        self.assertEqual((row["kind"], row["calls"]), ("tiny::Lookup", 20))
+
     def with_places(self, *places, **more):
         def change(description):
             description["places"] += places

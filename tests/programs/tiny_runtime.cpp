@@ -3,8 +3,10 @@
 // alone (the library is stripped), a function that is called once for each spike, a table of functions, and spikes as
 // simulators keep them: bytes that a function returns, and arrays whose last number says how many cells have fired.
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdint>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -165,6 +167,27 @@ __attribute__((noinline)) const Api *api_get(int version)
 
 const ApiBase api_base = {api_get, api_open};
 
+// A name, and that of a type 64 bytes behind it, on a page that the program itself never touches, as names of types
+// are.
+const char *untouched_names()
+{
+	char names[128] = "a name that nobody has read";
+	std::strcpy(names + 64, "N4tiny6LookupE");
+	const int file = memfd_create("names", MFD_CLOEXEC);
+	if (file < 0 || write(file, names, sizeof names) != sizeof names)
+		return nullptr;
+	void *memory = mmap(nullptr, sizeof names, PROT_READ, MAP_SHARED, file, 0);
+	close(file);
+	return memory == MAP_FAILED ? nullptr : static_cast<const char *>(memory);
+}
+
+// As compilers lay out an object with virtual functions, and what tells its type.
+struct Object {
+	const void *type_info[2] = {nullptr, nullptr}; // ..., the type's name
+	const void *before_functions = &type_info;
+	const void *functions = &before_functions + 1;
+};
+
 } // namespace
 
 extern "C" {
@@ -183,6 +206,13 @@ __attribute__((noinline)) const Fired *tiny_threshold(int step)
 	return some;
 }
 
+__attribute__((noinline)) void tiny_lookup(int step, const char *names, const void *const *object)
+{
+	if (step == INT32_MAX)
+		tiny_work = static_cast<uint64_t>(names[0]) + reinterpret_cast<uintptr_t>(*object);
+	tiny_work = tiny_work + 4;
+}
+
 // 1 if a layer has thrown.
 int tiny_run(int step)
 {
@@ -190,6 +220,9 @@ int tiny_run(int step)
 	_run_cells_thresholder_codeobject(step);
 	_run_axons_thresholder_codeobject(step);
 	tiny_api_base()->get(1)->step(step);
+	static const char *const names = untouched_names();
+	static Object lookup{{nullptr, names + 64}};
+	tiny_lookup(step, names, &lookup.functions);
 	if (step == 50) // memory that means another layer from now on
 		tiny::nodes[2].name = "other inner";
 	try {

@@ -8,8 +8,8 @@
 #include <sstream>
 
 #include "analyzer/report_json.hpp"
-#include "tests/support/recording_builder.hpp"
 #include "tests/support/fits_schema.hpp"
+#include "tests/support/recording_builder.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "viewer/render/terminal.hpp"
 
