@@ -9,6 +9,7 @@
 #include "analyzer/call_chain.hpp"
 #include "analyzer/sample_values.hpp"
 #include "analyzer/task_records.hpp"
+#include "bpf/thread_switches.h"
 #include "recording/bytes.hpp"
 #include "recording/records.hpp"
 
@@ -66,7 +67,7 @@ private:
 			analysis_.samples_of_event[static_cast<std::size_t>(event)]++;
 			if (const auto kind = own_.kind(event))
 				return visit_own(*kind, event, sample);
-			if (switch_event_ >= 0 && sample.identity.time_ns != 0 && is_one_thread(sample.identity)) {
+			if (analysis_.has_switches && sample.identity.time_ns != 0 && is_one_thread(sample.identity)) {
 				analysis_.on_cpu.begin(sample.identity.time_ns);
 				analysis_.on_cpu.seen(thread_of(sample.identity), sample.identity.time_ns);
 			}
@@ -173,7 +174,19 @@ private:
 		case OwnEvent::name_def:
 			return analysis_.layers.define(definition(),
 						       {what(number(1)), text(2), text(3), 0, 0, 0, 0, {}, {}, false});
+		case OwnEvent::switch_out:
+			return visit_switch_out(thread_of(sample.identity), time_ns, number(0) == 0,
+						wait_of(number(1), number(2), number(3), number(4)));
+		case OwnEvent::switch_in:
+			return visit_switch_in(thread_of(sample.identity), time_ns,
+					       wakeup_of(sample.identity.pid, number(0), number(1),
+							 static_cast<uint32_t>(number(2)),
+							 static_cast<uint32_t>(number(3))));
+		case OwnEvent::interrupted:
+			return analysis_.states.interrupted(thread_of(sample.identity), number(0), time_ns);
 		case OwnEvent::recorder_stat:
+			if (text(0) == "anatomy")
+				begin_anatomy();
 			if (std::string name = text(0);
 			    analysis_.recorder_stats.size() < kMaxStats || analysis_.recorder_stats.contains(name))
 				analysis_.recorder_stats[std::move(name)] = number(1);
@@ -195,6 +208,53 @@ private:
 		case OwnEvent::clock:
 			return;
 		}
+	}
+
+	void begin_anatomy()
+	{
+		if (analysis_.has_waits)
+			return;
+		analysis_.has_waits = analysis_.has_switches = true;
+		analysis_.states.set_rules(
+			recording::WaitRules::built_in(reader_.text_feature(recording::kFeatureArch)));
+		analysis_.layers.follow(&analysis_.states);
+	}
+
+	static recording::Wait wait_of(uint64_t system_call, uint64_t device, uint64_t file_type, uint64_t flags)
+	{
+		recording::Wait wait;
+		wait.system_call = static_cast<int32_t>(system_call);
+		wait.device_major = static_cast<uint32_t>(device) >> 20;
+		wait.file_type = static_cast<uint16_t>(file_type);
+		wait.io_wait = flags & NP_SWITCH_IO_WAIT;
+		return wait;
+	}
+
+	Wakeup wakeup_of(uint32_t pid, uint64_t woken_by, uint64_t woken_ns, uint32_t waker_pid, uint32_t waker_tid)
+	{
+		Wakeup wakeup{woken_ns, recording::WokenBy::unknown, {}, false};
+		if (woken_by <= static_cast<uint64_t>(recording::WokenBy::interrupt))
+			wakeup.by = static_cast<recording::WokenBy>(woken_by);
+		if (wakeup.by != recording::WokenBy::thread)
+			return wakeup;
+		wakeup.of_other_process = waker_pid != pid;
+		if (waker_pid == pid)
+			wakeup.own_thread = analysis_.threads.thread(waker_pid, waker_tid);
+		return wakeup;
+	}
+
+	void visit_switch_out(ThreadId thread, uint64_t time_ns, bool runnable, const recording::Wait &wait)
+	{
+		analysis_.on_cpu.begin(time_ns);
+		analysis_.on_cpu.switched_out(thread, time_ns, runnable);
+		analysis_.states.switched_out(thread, time_ns, runnable, wait);
+	}
+
+	void visit_switch_in(ThreadId thread, uint64_t time_ns, const Wakeup &wakeup)
+	{
+		analysis_.on_cpu.begin(time_ns);
+		analysis_.on_cpu.switched_in(thread, time_ns);
+		analysis_.states.switched_in(thread, time_ns, wakeup);
 	}
 
 	static bool tells_of_a_call(OwnEvent kind)
@@ -265,6 +325,8 @@ private:
 			const int event = reader_.event_of(id);
 			const uint64_t lost = in.read<uint64_t>();
 			const bool ours = event >= 0 && own_.kind(event);
+			if (ours && own_.kind(event) == OwnEvent::switch_out)
+				return note_lost_switches(lost);
 			(ours ? analysis_.lost_in_process : analysis_.lost_samples) += lost;
 			if (!ours)
 				note_loss(id, record.time_ns);
@@ -276,7 +338,7 @@ private:
 			const uint32_t pid = in.read<uint32_t>();
 			in.skip(4);
 			const uint32_t tid = in.read<uint32_t>();
-			if (in.ok() && switch_event_ >= 0 && record.time_ns != 0)
+			if (in.ok() && analysis_.has_switches && record.time_ns != 0)
 				analysis_.on_cpu.ends(analysis_.threads.thread(pid, tid), record.time_ns);
 		} // THROTTLE and the like say nothing the report needs
 		analysis_.damaged_records += in.ok() ? 0 : 1;
@@ -288,8 +350,15 @@ private:
 		const bool by_bpf = id >= recording::kTracepointIdBase;
 		if (by_bpf || analysis_.driver_events->has_any())
 			analysis_.jobs->lost(time_ns);
-		if (by_bpf)
+		if (by_bpf || analysis_.has_waits) // then switches come by rings of their own
 			return;
+		analysis_.on_cpu.lost();
+		analysis_.states.lost();
+	}
+
+	void note_lost_switches(uint64_t lost)
+	{
+		analysis_.lost_switches += lost;
 		analysis_.on_cpu.lost();
 		analysis_.states.lost();
 	}
@@ -327,7 +396,7 @@ private:
 		if (record.type == PERF_RECORD_COMM && parse_comm(record, &comm) && comm.exec) {
 			const ThreadId thread = analysis_.threads.thread(comm.pid, comm.tid);
 			analysis_.layers.abandon(thread);
-			if (switch_event_ >= 0 && record.time_ns != 0) {
+			if (analysis_.has_switches && record.time_ns != 0) {
 				analysis_.on_cpu.begin(record.time_ns);
 				analysis_.on_cpu.starts(thread, record.time_ns);
 			}

@@ -54,6 +54,8 @@ struct Analysis {
 	std::vector<uint64_t> samples_of_event;          // by index in the recording; all of them, whatever the filter
 	int counted_event = -1;                          // whose samples stacks, threads and `samples` are; -1: none
 	bool has_switches = false;                       // an event recorded context switches
+	bool has_waits = false;                          // and what threads waited for
+	uint64_t lost_switches = 0;                      // of those that tell it
 	bool samples_kernel = false;                     // the counted event is a clock or cycles, of the kernel too
 	uint64_t samples = 0;                            // of the counted event, inside the filter
 	uint64_t lost_samples = 0;                       // lost by the kernel

@@ -5,11 +5,12 @@
 #include <cmath>
 
 #include "analyzer/columns.hpp"
+#include "analyzer/state_columns.hpp"
 
 namespace neuroperf::analyzer {
 namespace {
 
-void add_rows(const LayerRowSet &set, bool samples_kernel, Table *table)
+void add_rows(const LayerRowSet &set, bool samples_kernel, const RecordedStates &recorded, Table *table)
 {
 	std::vector<const LayerRow *> rows;
 	for (const LayerRow &row : set.rows())
@@ -34,39 +35,28 @@ void add_rows(const LayerRowSet &set, bool samples_kernel, Table *table)
 			cells.resize(cells.size() + 2);
 		}
 		cells.emplace_back(samples);
-		cells.emplace_back(states[ThreadState::runnable]);
-		cells.emplace_back(states[ThreadState::npu_queue]);
-		cells.emplace_back(states[ThreadState::npu_run]);
-		cells.emplace_back(states[ThreadState::blocked]);
-		cells.emplace_back(states[ThreadState::unknown]);
+		for (std::size_t i = 1; i < kThreadStates; i++)
+			if (recorded.has(thread_state(i)))
+				cells.emplace_back(states.ns[i]);
 		table->rows.push_back(std::move(cells));
 	}
 }
 
 } // namespace
 
-Table make_anatomy(const LayerRows &rows, bool samples_kernel, bool has_devices)
+Table make_anatomy(const LayerRows &rows, bool samples_kernel, const RecordedStates &recorded)
 {
 	using enum Provenance;
 	Table table{"anatomy",
 		    "Anatomy: the caller's wall time",
 		    {text_column("name", "name"), text_column("kind", "kind"), count_column("calls", "calls"),
-		     time_column("wall_ns", "wall", measured, false),
-		     time_column("on_cpu_ns", "on CPU", measured, false),
+		     time_column("wall_ns", "wall", measured, false), state_column(ThreadState::on_cpu),
 		     time_column("user_ns", "user", apportioned, false),
-		     time_column("kernel_ns", "kernel", apportioned, false), count_column("samples_inside", "samples"),
-		     time_column("runnable_ns", "runnable", measured, false),
-		     time_column("npu_queue_ns", "NPU queue", measured, false),
-		     time_column("npu_run_ns", "NPU", measured, false),
-		     time_column("blocked_ns", "blocked", measured, false),
-		     time_column("unknown_ns", "unknown", measured, false)},
+		     time_column("kernel_ns", "kernel", apportioned, false), count_column("samples_inside", "samples")},
 		    {}};
-	add_rows(rows.inferences, samples_kernel, &table);
-	add_rows(rows.layers, samples_kernel, &table);
-	if (!has_devices) {
-		table.leave_out("npu_queue_ns");
-		table.leave_out("npu_run_ns");
-	}
+	append_state_columns(recorded, &table.columns);
+	add_rows(rows.inferences, samples_kernel, recorded, &table);
+	add_rows(rows.layers, samples_kernel, recorded, &table);
 	return table;
 }
 

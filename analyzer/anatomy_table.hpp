@@ -13,8 +13,8 @@ namespace neuroperf::analyzer {
 
 constexpr uint64_t kSamplesToApportion = 30;
 
-// Without rows where no thread was followed. Without `has_devices` nobody knows of waits for them: these columns are
-// left out. `samples_kernel`: samples are of a clock, in user code and in the kernel.
-Table make_anatomy(const LayerRows &rows, bool samples_kernel, bool has_devices);
+// Without rows where no thread was followed. States that were not recorded have no columns. `samples_kernel`: samples
+// are of a clock, in user code and in the kernel.
+Table make_anatomy(const LayerRows &rows, bool samples_kernel, const RecordedStates &recorded);
 
 } // namespace neuroperf::analyzer

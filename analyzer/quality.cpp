@@ -132,6 +132,15 @@ private:
 			add(Severity::data_loss, "lost_samples",
 			    fmt::format("{} samples were lost{}", analysis.lost_samples, where_samples_were_lost()),
 			    "sample less often (-F, -c), or enlarge the rings (-m)", analysis.lost_samples);
+		if (analysis.lost_switches > 0)
+			add(Severity::data_loss, "lost_switches",
+			    fmt::format("{} records of threads that left or got a CPU were lost ({}): what they did "
+					"meanwhile is unknown",
+					analysis.lost_switches,
+					stat("lost_switches_ring_full") > 0
+						? "the rings were full"
+						: "the program that tells of them was busy"),
+			    "enlarge the rings (-m), or leave the recorder a CPU", analysis.lost_switches);
 		if (stat("definitions_lost") > 0)
 			add(Severity::data_loss, "lost_definitions",
 			    fmt::format("{} layers have no name: more were defined than fit", stat("definitions_lost")),

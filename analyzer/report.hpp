@@ -57,6 +57,7 @@ struct Metric {
 	Provenance provenance = Provenance::measured;
 	bool additive = false;      // rows may be summed: used for the "others" line
 	bool deterministic = false; // equal in equal runs: the gate compares it exactly
+	bool quiet = false;         // people need not see a column of zeros
 };
 
 // Rows in the order they should be shown, most important first. Every row has one cell per column.

@@ -387,14 +387,14 @@ Result<RecordingReport> make_recording_report(const std::string &path, const Rep
 		report.tables.push_back(std::move(layers.warm_up));
 	if (!layers.inferences.rows.empty())
 		report.tables.push_back(std::move(layers.inferences));
-	const bool has_devices = !analysis.driver_events->sources().empty();
-	if (Table anatomy = make_anatomy(result.rows, analysis.samples_kernel, has_devices); !anatomy.rows.empty())
+	const RecordedStates recorded{analysis.has_waits, !analysis.driver_events->sources().empty()};
+	if (Table anatomy = make_anatomy(result.rows, analysis.samples_kernel, recorded); !anatomy.rows.empty())
 		report.tables.push_back(std::move(anatomy));
-	if (Table tail = make_tail(analysis.layers, analysis.threads, analysis.stream.first_ns, has_devices);
+	if (Table tail = make_tail(analysis.layers, analysis.threads, analysis.stream.first_ns, recorded);
 	    !tail.rows.empty())
 		report.tables.push_back(std::move(tail));
 	if (options.deadline_ns)
-		if (Table deadline = make_deadline(analysis.layers, *options.deadline_ns, has_devices);
+		if (Table deadline = make_deadline(analysis.layers, *options.deadline_ns, recorded);
 		    !deadline.rows.empty())
 			report.tables.push_back(std::move(deadline));
 	if (Table runtimes = make_runtimes(analysis.runtimes, recorded_time(analysis)); !runtimes.rows.empty())

@@ -38,11 +38,10 @@ ThreadState cause_of(const StateTimes &states, uint64_t enough_ns)
 		return ThreadState::on_cpu;
 	ThreadState cause = ThreadState::on_cpu;
 	uint64_t most = 0;
-	for (const ThreadState state : {ThreadState::runnable, ThreadState::npu_queue, ThreadState::npu_run,
-					ThreadState::blocked, ThreadState::unknown})
-		if (states[state] > most) {
-			most = states[state];
-			cause = state;
+	for (std::size_t i = 0; i < kThreadStates; i++)
+		if (thread_state(i) != ThreadState::on_cpu && states.ns[i] > most) {
+			most = states.ns[i];
+			cause = thread_state(i);
 		}
 	return cause;
 }

@@ -10,9 +10,9 @@
 
 namespace neuroperf::analyzer {
 
-// `begin_ns`: of the recording. Without `has_devices` nobody knows of waits for them: these columns are left out.
-Table make_tail(const Layers &layers, const Threads &threads, uint64_t begin_ns, bool has_devices);
+// `begin_ns`: of the recording. States that were not recorded have no columns.
+Table make_tail(const Layers &layers, const Threads &threads, uint64_t begin_ns, const RecordedStates &recorded);
 // One row an inference; without rows if there are none.
-Table make_deadline(const Layers &layers, uint64_t deadline_ns, bool has_devices);
+Table make_deadline(const Layers &layers, uint64_t deadline_ns, const RecordedStates &recorded);
 
 } // namespace neuroperf::analyzer

@@ -15,7 +15,16 @@
 
 #include "bpf/recorded_processes.h"
 
+struct files_struct;
+struct pid;
+
+/* What any program that includes this looks at. */
 struct task_struct {
+	int pid;
+	unsigned int flags;
+	unsigned in_iowait : 1;
+	struct files_struct *files;
+	struct pid *thread_pid;
 	struct task_struct *group_leader;
 } __attribute__((preserve_access_index));
 

@@ -9,6 +9,7 @@
 
 #include <bpf/bpf_tracing.h>
 
+#include "bpf/cpu_rings.bpf.h"
 #include "bpf/recorded_processes.bpf.h"
 #include "bpf/thread_numbers.bpf.h"
 #include "bpf/tracepoint_event.h"
@@ -22,23 +23,8 @@ struct {
 	__type(value, struct np_tracepoint);
 } np_tracepoints SEC(".maps");
 
-/* By CPU. The recorder makes the rings, and sets the number of entries. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__array(
-		values, struct {
-			__uint(type, BPF_MAP_TYPE_RINGBUF);
-			__uint(max_entries, 4096);
-		});
-} np_rings SEC(".maps");
-
 /* Events for which a ring had no room, by tracepoint. */
 __u64 np_dropped[NP_MOST_TRACEPOINTS];
-
-/* A ring that is fuller than this wakes the recorder up. */
-const volatile __u64 np_wakeup_bytes = 1 << 19;
 
 static __always_inline __u64 record_size(void *record, const struct np_tracepoint *tracepoint)
 {
@@ -69,7 +55,7 @@ static __always_inline __u64 record_size(void *record, const struct np_tracepoin
 		fill(event, time_ns, instruction(record, tracepoint), number, size);                                   \
 		STILL_WITHIN(step, size);                                                                              \
 		bpf_probe_read_kernel(event + 1, size, record + NP_COMMON_FIELDS);                                     \
-		bpf_ringbuf_submit(event, wake_up(ring));                                                              \
+		bpf_ringbuf_submit(event, np_wake_up(ring));                                                           \
 		return 1;                                                                                              \
 	}
 
@@ -98,19 +84,13 @@ static __always_inline void fill(struct np_tracepoint_event *event, __u64 time_n
 	event->size = size;
 }
 
-static __always_inline __u64 wake_up(void *ring)
-{
-	return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > np_wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
-}
-
 /* The tracepoint, and the ring that its event goes into; 0 if it is not wanted. */
 static __always_inline const struct np_tracepoint *wanted(__u32 number, void **ring)
 {
-	const __u32 cpu = bpf_get_smp_processor_id();
 	const struct np_tracepoint *tracepoint = bpf_map_lookup_elem(&np_tracepoints, &number);
 	if (!tracepoint || !(tracepoint->everywhere ? np_enabled : np_is_recorded(tracepoint->is_exec)))
 		return 0;
-	*ring = bpf_map_lookup_elem(&np_rings, &cpu);
+	*ring = np_ring_of_this_cpu();
 	return *ring ? tracepoint : 0;
 }
 
@@ -183,6 +163,6 @@ int np_tracepoint_with_texts(void *record)
 	for (__u32 i = 0; i < NP_MOST_TEXTS; i++)
 		if (i < tracepoint->texts)
 			take_text(record, copy, tracepoint->text_offsets[i], i);
-	bpf_ringbuf_submit(event, wake_up(ring));
+	bpf_ringbuf_submit(event, np_wake_up(ring));
 	return 1;
 }

@@ -3,7 +3,6 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <tracepoint_events.skel.h>
@@ -15,6 +14,7 @@
 #include <optional>
 
 #include "bpf/tracepoint_event.h"
+#include "collector/bpf_cpu_rings.hpp"
 #include "collector/bpf_support.hpp"
 #include "collector/libbpf_messages.hpp"
 #include "recording/bytes.hpp"
@@ -84,9 +84,7 @@ struct BpfTracepoints::Impl {
 	static int take(void *context, void *data, std::size_t size);
 
 	std::unique_ptr<tracepoint_events_bpf, CloseProgram> program;
-	std::vector<UniqueFd> ring_maps;
-	BpfRing rings;
-	UniqueFd wakeups; // readable when a ring asks to be drained
+	BpfCpuRings rings;
 	std::vector<BpfLink> links;
 	std::size_t ring_bytes = 0;
 	std::vector<Tracepoint> tracepoints; // by the number that the program knows
@@ -120,27 +118,9 @@ Status BpfTracepoints::Impl::load(const Plan &plan, std::size_t wanted_bytes)
 
 Status BpfTracepoints::Impl::make_rings(const std::vector<unsigned> &cpus)
 {
-	wakeups = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
-	for (const unsigned cpu : cpus) {
-		UniqueFd map(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "np_ring", 0, 0, static_cast<uint32_t>(ring_bytes),
-					    nullptr));
-		if (!map.valid())
-			return failure("make the rings of", errno);
-		const int fd = map.get();
-		if (bpf_map_update_elem(bpf_map__fd(program->maps.np_rings), &cpu, &fd, BPF_ANY) != 0)
-			return failure("set the rings of", errno);
-		if (!rings)
-			rings.reset(ring_buffer__new(fd, take, this, nullptr));
-		else if (const int error = ring_buffer__add(rings.get(), fd, take, this); error != 0)
-			return failure("map the rings of", -error);
-		if (!rings)
-			return failure("map the rings of", errno);
-		epoll_event edge{};
-		edge.events = EPOLLIN | EPOLLET; // when the program says so, not whenever there is something
-		if (::epoll_ctl(wakeups.get(), EPOLL_CTL_ADD, fd, &edge) != 0)
-			return failure("wait for the rings of", errno);
-		ring_maps.push_back(std::move(map));
-	}
+	std::string_view doing;
+	if (!rings.make(bpf_map__fd(program->maps.np_rings), cpus, ring_bytes, take, this, &doing))
+		return failure(doing, errno);
 	taken.resize(1 + *std::max_element(cpus.begin(), cpus.end()));
 	return Done{};
 }
@@ -275,18 +255,15 @@ void BpfTracepoints::disable()
 
 int BpfTracepoints::descriptor() const
 {
-	return impl_->wakeups.get();
+	return impl_->rings.descriptor();
 }
 
 double BpfTracepoints::drain(std::string *to)
 {
 	std::fill(impl_->taken.begin(), impl_->taken.end(), 0);
-	epoll_event asked[64];
-	::epoll_wait(impl_->wakeups.get(), asked, std::size(asked), 0); // all are drained, whoever asked
 	impl_->to = to;
-	impl_->room =
-		impl_->ring_maps.size() * impl_->ring_bytes / (sizeof(np_tracepoint_event) + kBpfRingRecordHeader);
-	ring_buffer__consume(impl_->rings.get());
+	impl_->room = impl_->rings.most_records(sizeof(np_tracepoint_event));
+	impl_->rings.drain();
 	impl_->update_counts();
 	return std::min(1.0, static_cast<double>(*std::max_element(impl_->taken.begin(), impl_->taken.end())) /
 				     static_cast<double>(impl_->ring_bytes));

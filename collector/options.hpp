@@ -38,6 +38,7 @@ struct RecordOptions {
 	bool per_shape = false;                 // layers of runtimes are told apart by shape too
 	bool python_names = false;              // layers of Python frameworks have the names of their modules
 	bool no_switches = false;               // do not record when threads get and leave a CPU
+	bool no_anatomy = false;                // nor why they leave it, and who wakes them
 	bool user_only = false;                 // nothing of the kernel
 	std::optional<uint64_t> ring_bytes;     // of each CPU's perf ring
 	int compression_level = 0;              // of zstd; 0: none

@@ -11,7 +11,8 @@ using recording::OwnEvent;
 namespace {
 
 constexpr std::size_t kBufferSize = 256 * 1024;
-constexpr std::size_t kLargestFixed = recording::own_sample_size(sizeof(recording::CounterPayload), true);
+constexpr std::size_t kLargestFixed = recording::own_sample_size(sizeof(recording::SwitchOutPayload), true);
+static_assert(sizeof(recording::SwitchOutPayload) >= sizeof(recording::CounterPayload));
 
 int64_t rounded(double value)
 {
@@ -110,6 +111,26 @@ bool OwnEventEncoder::encode(const np_slot &slot, uint32_t pid, uint32_t tid, ui
 	default:
 		return false;
 	}
+}
+
+bool OwnEventEncoder::encode(const np_switch &event)
+{
+	using namespace recording;
+	if (event.what < NP_SWITCH_OUT || event.what > NP_INTERRUPTED)
+		return false;
+	if (muted_)
+		return true;
+	if (event.what == NP_SWITCH_OUT)
+		put<SwitchOutPayload>(OwnEvent::switch_out, event.pid, event.tid, event.time_ns, event.out.state,
+				      int64_t{event.out.system_call}, event.out.device, uint32_t{event.out.file_type},
+				      uint32_t{event.out.flags});
+	else if (event.what == NP_SWITCH_IN)
+		put<SwitchInPayload>(OwnEvent::switch_in, event.pid, event.tid, event.time_ns, event.in.woken_by,
+				     event.in.woken_ns, event.in.waker_pid, event.in.waker_tid);
+	else
+		put<InterruptedPayload>(OwnEvent::interrupted, event.pid, event.tid, event.time_ns, uint32_t{0},
+					event.interrupt.begin_ns);
+	return true;
 }
 
 void OwnEventEncoder::encode(OwnEvent event, const recording::RecordIdentity &who, std::string_view payload)

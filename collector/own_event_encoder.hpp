@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bpf/thread_switches.h"
 #include "recording/event_formats.hpp"
 #include "recording/records.hpp"
 #include "recording/writer.hpp"
@@ -49,6 +50,8 @@ public:
 
 	// False if the slot holds no event of a type we know.
 	bool encode(const np_slot &slot, uint32_t pid, uint32_t tid, uint64_t time_ns);
+	// The same of what a thread did; times are CLOCK_MONOTONIC.
+	bool encode(const np_switch &event);
 	// An event with strings, by its ready payload (recording::TextPayload).
 	void encode(recording::OwnEvent event, const recording::RecordIdentity &identity, std::string_view payload);
 	// Muted, slots are taken and forgotten: the recording has not begun yet. Events with strings are written still.

@@ -152,8 +152,15 @@ bool is_side_band(const PlannedEvent &event)
 	return event.attr.type == PERF_TYPE_SOFTWARE && event.attr.config == PERF_COUNT_SW_DUMMY;
 }
 
+bool can_have_anatomy(const RecordOptions &options, const HostSnapshot &host)
+{
+	if (options.no_bpf || host.bpf_error != 0 || !host.kernel_types)
+		return false;
+	return !options.no_anatomy && !options.user_only && options.threads.empty() && options.cpus.empty();
+}
+
 // Once the first event has the side band.
-void plan_context_switches(const RecordOptions &options, Plan *plan)
+void plan_context_switches(const RecordOptions &options, const HostSnapshot &host, Plan *plan)
 {
 	if (options.no_switches)
 		return;
@@ -161,6 +168,12 @@ void plan_context_switches(const RecordOptions &options, Plan *plan)
 		plan->items.push_back({kOnAndOffCpu, PlanItem::State::missing,
 				       "when threads run is not recorded of this many: only samples are",
 				       "name the processes with -p, or launch the program with neuroperf record"});
+		return;
+	}
+	if (can_have_anatomy(options, host)) {
+		plan->anatomy = true;
+		plan->items.push_back({kOnAndOffCpu, PlanItem::State::open,
+				       "of each thread, with what it waits for and who wakes it, by BPF programs", ""});
 		return;
 	}
 	if (plan->filters_samples) {
@@ -279,7 +292,7 @@ void plan_events(const std::vector<EventGroup> &groups, const RecordOptions &opt
 	if (auto item = tracepoints_item(*plan, options, host))
 		plan->items.push_back(std::move(*item));
 	plan_sampling_item(options, host, plan);
-	plan_context_switches(options, plan);
+	plan_context_switches(options, host, plan);
 }
 
 const Candidate *best_candidate(const RecordOptions &options, const HostSnapshot &host)

@@ -115,7 +115,7 @@ private:
 	std::optional<RecorderLog> log_;
 
 	std::vector<pollfd> polled_; // [0] signals, then sources
-	uint64_t lost_written_ = 0, tracepoints_lost_written_ = 0;
+	uint64_t lost_written_ = 0, tracepoints_lost_written_ = 0, switches_lost_written_ = 0;
 	uint64_t period_ns_ = 5'000'000;
 	uint64_t last_clock_ns_ = 0, last_commit_ns_ = 0, last_stat_ns_ = 0, last_finished_round_ns_ = 0;
 	bool delayed_ = false; // nothing is recorded yet but which programs run
@@ -144,6 +144,7 @@ Status Session::prepare()
 	const bool asked_for = !options_.events.empty(); // sampling by something else would not do
 	if (sources_.sampling_error && (asked_for || (!launch_ && !sources_.attached)))
 		return *sources_.sampling_error;
+	clock_.advance(); // opening takes a while, and is no part of the recording
 	if (Status created = create_file(); !created.ok())
 		return created;
 	encoder_.emplace(&*writer_, options_.callgraph != CallGraph::none);
@@ -378,6 +379,7 @@ void Session::adapt_period(double fill)
 void Session::write_losses()
 {
 	write_loss(own_event_id(OwnEvent::layer_begin), sources_.lost_in_process(), &lost_written_);
+	write_loss(own_event_id(OwnEvent::switch_out), sources_.lost_switches(), &switches_lost_written_);
 	if (sources_.tracepoints)
 		write_loss(sources_.tracepoints->first_event_id(), sources_.lost_tracepoints(),
 			   &tracepoints_lost_written_);
@@ -521,7 +523,7 @@ void Session::sum_up()
 	summary_.layer_calls = encoder_->counts().layer_calls;
 	summary_.spikes = encoder_->counts().spikes;
 	summary_.lost = sources_.perf_counts().lost + sources_.lost_in_process() + sources_.lost_tracepoints() +
-			encoder_->counts().dropped;
+			sources_.lost_switches() + encoder_->counts().dropped;
 	summary_.file_bytes = earlier_files_bytes_ + writer_->file_size();
 }
 

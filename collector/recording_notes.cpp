@@ -175,6 +175,13 @@ void write_opening_notes(const Sources &sources, RecorderLog *log)
 	if (sources.sampling_error)
 		log->write_note(kWarning, "sampling_failed", "no samples: " + sources.sampling_error->what,
 				sources.sampling_error->hint);
+	if (sources.switches)
+		log->write_stat("anatomy", 1); // first: switches come as events of ours
+	if (sources.switches_error)
+		log->write_note(kNotice, "no_anatomy",
+				"what threads wait for is not recorded, only when they get and leave a CPU: " +
+					sources.switches_error->what,
+				sources.switches_error->hint);
 	if (sources.tracepoints_error)
 		log->write_note(kNotice, "tracepoints_by_perf",
 				"tracepoints are recorded by perf events, which cost the program more: " +
@@ -243,6 +250,10 @@ void write_source_stats(const Sources &sources, RecorderLog *log)
 		log->write_stat("runtime_calls_without_return", counts.spans.entries_without_return);
 		log->write_stat("runtime_probe_trial_ns", sources.runtimes->costs().took_ns);
 		write_runtime_facts(*sources.runtimes, log);
+	}
+	if (sources.switches) {
+		log->write_stat("lost_switches_ring_full", sources.switches->counts().dropped);
+		log->write_stat("lost_switches_recursion", sources.switches->counts().recursion_misses);
 	}
 	if (sources.tracepoints) {
 		log->write_stat("lost_tracepoint_ring_full", sources.tracepoints->counts().dropped);

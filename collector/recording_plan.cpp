@@ -13,6 +13,7 @@ namespace neuroperf::collector {
 namespace {
 
 constexpr std::size_t kTracepointRings = 64 << 20; // of all CPUs together
+constexpr std::size_t kSwitchRing = 1 << 20;       // 18,000 switches: a CPU takes 100 ms for so many
 constexpr std::size_t kSmallestTracepointRing = 256 << 10, kLargestTracepointRing = 4 << 20;
 
 std::string bytes_text(uint64_t bytes)
@@ -69,6 +70,8 @@ PlanItem memory_item(const Plan &plan, const RecordOptions &options, const HostS
 		add(plan.ring_pages * host.page_size, "perf events");
 	if (std::any_of(plan.events.begin(), plan.events.end(), [](const PlannedEvent &event) { return event.by_bpf; }))
 		add(tracepoint_ring_bytes(options, cpus), "tracepoints");
+	if (plan.anatomy)
+		add(switch_ring_bytes(options), "switches");
 	if (plan.attach)
 		parts.push_back(bytes_text(kAttachedRingBytes) + " for layers of running programs");
 	if (!options.command.empty())
@@ -83,6 +86,11 @@ std::size_t tracepoint_ring_bytes(const RecordOptions &options, std::size_t cpus
 {
 	const std::size_t share = std::bit_floor(kTracepointRings / std::max<std::size_t>(cpus, 1));
 	return options.ring_bytes.value_or(std::clamp(share, kSmallestTracepointRing, kLargestTracepointRing));
+}
+
+std::size_t switch_ring_bytes(const RecordOptions &options)
+{
+	return options.ring_bytes.value_or(kSwitchRing);
 }
 
 std::vector<PlanItem> recording_items(const Plan &plan, const RecordOptions &options, const HostSnapshot &host)

@@ -15,6 +15,8 @@ namespace neuroperf::collector {
 constexpr std::size_t kAttachedRingBytes = 8 << 20;
 // Bytes of the ring that each CPU has for tracepoints by BPF: what the user says, else a share of 64 MiB.
 std::size_t tracepoint_ring_bytes(const RecordOptions &options, std::size_t cpus);
+// The same for switches of threads.
+std::size_t switch_ring_bytes(const RecordOptions &options);
 
 std::vector<PlanItem> recording_items(const Plan &plan, const RecordOptions &options, const HostSnapshot &host);
 

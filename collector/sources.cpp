@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "collector/control_groups.hpp"
+#include "collector/event_attr.hpp"
 #include "collector/recording_plan.hpp"
 
 namespace neuroperf::collector {
@@ -48,6 +49,7 @@ Status Sources::create_python_names()
 void Sources::open(const RecordOptions &options, pid_t program, OpenFileLimit *open_files)
 {
 	open_tracepoints(options, program);
+	open_switches(options, program);
 	if (!plan_.events.empty())
 		open_events(program, open_files);
 	else if (program == 0)
@@ -87,6 +89,21 @@ void Sources::open_tracepoints(const RecordOptions &options, pid_t program)
 	tracepoints_error = opened.error();
 	for (PlannedEvent &event : plan_.events)
 		event.by_bpf = false;
+}
+
+// Where the plan's program cannot be had after all, the kernel's own records take its place.
+void Sources::open_switches(const RecordOptions &options, pid_t program)
+{
+	if (!plan_.anatomy)
+		return;
+	auto opened = ThreadSwitches::open(plan_, program, switch_ring_bytes(options));
+	if (opened.ok()) {
+		switches.emplace(std::move(*opened));
+		return;
+	}
+	switches_error = opened.error();
+	plan_.anatomy = false;
+	add_context_switches(&plan_.events.front().attr);
 }
 
 void Sources::open_sample_filter()
@@ -142,6 +159,8 @@ std::vector<int> Sources::descriptors() const
 		found = events->descriptors();
 	if (tracepoints)
 		found.push_back(tracepoints->descriptor());
+	if (switches)
+		found.push_back(switches->descriptor());
 	if (attached)
 		found.push_back(attached->descriptor()); // -1 is never ready
 	if (runtimes)
@@ -154,6 +173,8 @@ void Sources::enable()
 {
 	if (tracepoints)
 		tracepoints->enable();
+	if (switches)
+		switches->enable();
 	if (events)
 		events->enable();
 	if (!runtimes)
@@ -177,6 +198,8 @@ void Sources::disable()
 		events->disable();
 	if (tracepoints)
 		tracepoints->disable();
+	if (switches)
+		switches->disable();
 	if (runtimes)
 		runtimes->disable();
 }
@@ -205,6 +228,8 @@ Result<double> Sources::drain(const CounterClock &clock, recording::PerfDataWrit
 		fill = std::max(fill, tracepoints->drain(&bytes_));
 	if (Status done = writer->append(bytes_); !done.ok())
 		return done.error();
+	if (switches)
+		fill = std::max(fill, switches->drain(encoder));
 	if (rings) {
 		fill = std::max(fill, rings->drain(clock, encoder));
 		for (const Definition &definition : rings->take_definitions(clock))

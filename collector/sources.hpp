@@ -22,6 +22,7 @@
 #include "collector/runtime_probes.hpp"
 #include "collector/sampling_filter.hpp"
 #include "collector/shared_rings.hpp"
+#include "collector/thread_switches.hpp"
 #include "recording/writer.hpp"
 
 namespace neuroperf::collector {
@@ -52,6 +53,7 @@ public:
 	uint64_t samples() const;
 	uint64_t lost_in_process() const; // events of instrumented programs
 	uint64_t lost_tracepoints() const { return tracepoints ? tracepoints->counts().lost() : 0; }
+	uint64_t lost_switches() const { return switches ? switches->counts().lost() : 0; }
 	SharedRingsCounts ring_counts() const { return rings ? rings->counts() : SharedRingsCounts{}; }
 	const PerfRecordCounts &perf_counts() const { return perf_counts_; }
 	bool has_stalled_writer() const { return rings && rings->has_stalled_writer(); }
@@ -60,13 +62,15 @@ public:
 	std::optional<SamplingFilter> sample_filter; // outlives the events
 	std::optional<PerfEvents> events;
 	std::optional<BpfTracepoints> tracepoints; // with events `by_bpf` only
+	std::optional<ThreadSwitches> switches;    // with the anatomy only
 	std::optional<AttachedEvents> attached;    // with running tasks only
 	std::optional<PythonNames> python_names;   // outlives the probes in runtimes
 	std::optional<RuntimeProbes> runtimes;     // with runtimes to look for only
-	std::optional<Error> sampling_error, sample_filter_error, tracepoints_error, attach_error;
+	std::optional<Error> sampling_error, sample_filter_error, tracepoints_error, switches_error, attach_error;
 
 private:
 	void open_tracepoints(const RecordOptions &options, pid_t program);
+	void open_switches(const RecordOptions &options, pid_t program);
 	void open_sample_filter();
 	void open_events(pid_t program, OpenFileLimit *open_files);
 	Status try_events(pid_t program);

@@ -92,6 +92,16 @@ const std::vector<EventSpec> &specs()
 		  FIELD(RuntimeProbesPayload, before_ns, u64), FIELD(RuntimeProbesPayload, after_ns, u64),
 		  FIELD(RuntimeProbesPayload, probes, text), FIELD(RuntimeProbesPayload, why_unknown, text)},
 		 ""},
+		{{OwnEvent::switch_out, "switch_out"},
+		 {FIELD(SwitchOutPayload, state, u32), FIELD(SwitchOutPayload, system_call, s64),
+		  FIELD(SwitchOutPayload, device, u32), FIELD(SwitchOutPayload, file_type, u32),
+		  FIELD(SwitchOutPayload, flags, u32)},
+		 ""},
+		{{OwnEvent::switch_in, "switch_in"},
+		 {FIELD(SwitchInPayload, woken_by, u32), FIELD(SwitchInPayload, woken_ns, u64),
+		  FIELD(SwitchInPayload, waker_pid, u32), FIELD(SwitchInPayload, waker_tid, u32)},
+		 ""},
+		{{OwnEvent::interrupted, "interrupted"}, {FIELD(InterruptedPayload, begin_ns, u64)}, ""},
 	};
 	return all;
 }

@@ -44,6 +44,9 @@ enum class OwnEvent : uint16_t {
 	probed_end = 64017,
 	runtime = 64018,
 	runtime_probes = 64019,
+	switch_out = 64020,
+	switch_in = 64021,
+	interrupted = 64022,
 };
 
 #pragma pack(push, 1)
@@ -141,6 +144,29 @@ struct RuntimeProbesPayload { // hits of one class of probes in it, and what one
 	uint64_t after_ns;    // from there on
 	uint32_t probes;      // __data_loc, the class: "emulated entry"
 	uint32_t why_unknown; // __data_loc; empty where the cost is known
+};
+
+struct SwitchOutPayload { // the thread left its CPU
+	CommonFields common;
+	uint32_t state;      // of the task, as the kernel has it: 0 is runnable
+	int64_t system_call; // its number on the recorded machine; -1: it was in none
+	uint32_t device;     // of the file that this waits for: major << 20 | minor; 0: none, or unknown
+	uint32_t file_type;  // S_IFMT >> 12; 0: none, or unknown; 15: it might wait for files, and does for none
+	uint32_t flags;      // 1: preempted; 2: waits for a disk
+};
+
+struct SwitchInPayload { // the thread got a CPU
+	CommonFields common;
+	uint32_t woken_by;  // 0 unknown, 1 a thread, 2 a thread of the kernel, 3 an interrupt
+	uint64_t woken_ns;  // CLOCK_MONOTONIC; 0: unknown
+	uint32_t waker_pid; // of a thread
+	uint32_t waker_tid;
+};
+
+struct InterruptedPayload { // until now interrupts had the thread's CPU
+	CommonFields common;
+	uint32_t reserved;
+	uint64_t begin_ns; // CLOCK_MONOTONIC
 };
 
 struct NotePayload { // a sentence for the report's quality section

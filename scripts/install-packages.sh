@@ -11,7 +11,7 @@ packages_of() {
 	case $1 in
 	# cmake + generator, compiler, the libraries that the program links, the command line parser, man pages; clang and
 	# bpftool for BPF programs.
-	build) echo cmake ninja-build g++ pkg-config libelf-dev libdw-dev libzstd-dev libfmt-dev robin-map-dev nlohmann-json3-dev libcli11-dev libpfm4-dev libcapstone-dev scdoc clang-14 libbpf-dev bpftool ;;
+	build) echo cmake ninja-build g++ pkg-config libelf-dev libdw-dev libzstd-dev libfmt-dev robin-map-dev nlohmann-json3-dev libcli11-dev libpfm4-dev libcapstone-dev libseccomp-dev scdoc clang-14 libbpf-dev bpftool ;;
 	# Test libraries; perf and xmllint as independent readers of what we write; man to look at the pages; python3 counts;
 	# setcap for files with capabilities.
 	test) echo libgtest-dev libgmock-dev libvalijson-dev linux-perf libxml2-utils man-db python3 python3-jsonschema libcap2-bin binutils dwz libdebuginfod1 ;;

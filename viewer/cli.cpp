@@ -97,6 +97,8 @@ void add_record(CLI::App &app, RecordCommand *command)
 	record->add_flag("--python-names", options.python_names,
 			 "Name the layers of Python frameworks (PyTorch) as the program's modules are named");
 	record->add_flag("--no-switches", options.no_switches, "Do not record when threads get and leave a CPU");
+	record->add_flag("--no-anatomy", options.no_anatomy,
+			 "Do not record what threads wait for, who wakes them, and interrupts");
 	record->add_flag("--user-only", options.user_only, "Record nothing of the kernel");
 	record->add_flag("-z{1},--compression-level{1}", options.compression_level,
 			 "Compress the recording, by zstd: -zLEVEL, 1 (fast) to 22")

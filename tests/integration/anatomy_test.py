@@ -1,15 +1,23 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Wall time of layers by what their thread did, against the thread's own clocks."""
+import collections
+import os
 import re
+import subprocess
+import time
 
 import support
 from support import program
 
 ROUNDS = 20
 TOLD = re.compile(r"^layer (\w+) calls (\d+) wall_ns (\d+) cpu_ns (\d+)$", re.M)
-SWITCHES_OF_A_CALL, SWITCH_NS = {"ping_pong": 20}, 15_000
-STATES = ("on_cpu_ns", "runnable_ns", "blocked_ns", "unknown_ns")  # no events of a driver were recorded
+SWITCHES_OF_A_CALL, SWITCH_NS = {"ping_pong": 20, "fsync": 8, "faults": 32}, 15_000
+SWITCHED = ("on_cpu_ns", "runnable_ns", "blocked_ns", "unknown_ns")  # what the kernel's own records tell apart
+STATES = (*SWITCHED, "interrupts_ns", "device_ns", "io_ns", "fault_ns", "workers_run_ns", "workers_wait_ns", "others_ns",
+          "peers_ns", "sleep_ns")  # no events of a driver were recorded
+WAITING = re.compile(r"^layer (\w+) calls (\d+) wall_ns (\d+) cpu_ns (\d+) helper_cpu_ns (\d+) major_faults (\d+)$", re.M)
+Waiting = collections.namedtuple("Waiting", "calls wall cpu helper faults")
 
 
 class Anatomy(support.IntegrationTest):
@@ -22,31 +30,89 @@ class Anatomy(support.IntegrationTest):
         report = recording.report()
         return told, report, {row["name"]: row for row in report["anatomy"]}
 
-    def assert_sums(self, report, rows):
+    def assert_sums(self, report, rows, states=STATES):
         """To the nanosecond, and to the time that the layers' own table has."""
         layers = {row["name"]: row for row in report["layers"] + report["inferences"]}
         self.assertEqual(set(rows), set(layers))
         for name, row in rows.items():
-            self.assertEqual(sum(row[state] for state in STATES), row["wall_ns"], name)
+            self.assertEqual({key for key in row if key.endswith("_ns")}, {*states, "wall_ns", "user_ns", "kernel_ns"})
+            self.assertEqual(sum(row[state] for state in states), row["wall_ns"], name)
             self.assertEqual((row["wall_ns"], row["calls"]), (layers[name]["total_ns"], layers[name]["calls"]), name)
             if row["user_ns"] is not None:
                 self.assertEqual(row["user_ns"] + row["kernel_ns"], row["on_cpu_ns"], name)
 
-    def test_states_are_as_the_threads_clocks_say(self):
-        told, report, rows = self.record_layers()
-        self.assert_sums(report, rows)
+    def assert_clocks(self, told, rows):
         for name, (calls, wall, cpu) in told.items():
             row = rows[name]
             self.assertAlmostEqual(row["wall_ns"], wall, delta=max(0.02 * wall, 50_000 * calls), msg=name)
             # The kernel counts a switch itself as CPU time of the thread that goes: it is no time on a CPU.
             switches_ns = SWITCH_NS * SWITCHES_OF_A_CALL.get(name, 0) * calls
-            self.assertAlmostEqual(row["on_cpu_ns"], cpu, delta=max(0.02 * wall, 50_000 * calls) + switches_ns, msg=name)
+            on_cpu = row["on_cpu_ns"] + row.get("interrupts_ns", 0)
+            self.assertAlmostEqual(on_cpu, cpu, delta=max(0.02 * wall, 50_000 * calls) + switches_ns, msg=name)
             self.assertLessEqual(row["unknown_ns"], 0.01 * row["wall_ns"], name)
+        self.assertGreater(rows["contend"]["runnable_ns"], 0.3 * rows["contend"]["wall_ns"])
+
+    def test_states_are_as_the_threads_clocks_say(self):
+        support.require_root(self)
+        told, report, rows = self.record_layers()
+        self.assert_sums(report, rows)
+        self.assert_clocks(told, rows)
+        self.assertGreater(rows["sleep"]["sleep_ns"], 0.9 * rows["sleep"]["wall_ns"])
+        self.assertGreater(rows["ping_pong"]["others_ns"], 0.5 * rows["ping_pong"]["wall_ns"])
+        for name in told:
+            self.assertLess(rows[name]["blocked_ns"], 0.01 * rows[name]["wall_ns"], name)
+
+    def test_the_kernels_own_records_say_less(self):
+        told, report, rows = self.record_layers("--no-anatomy")
+        self.assert_sums(report, rows, SWITCHED)
+        self.assert_clocks(told, rows)
         self.assertGreater(rows["sleep"]["blocked_ns"], 0.9 * rows["sleep"]["wall_ns"])
         self.assertGreater(rows["ping_pong"]["blocked_ns"], 0.5 * rows["ping_pong"]["wall_ns"])
         self.assertLess(rows["compute"]["blocked_ns"], 0.01 * rows["compute"]["wall_ns"])
-        self.assertGreater(rows["contend"]["runnable_ns"], 0.3 * rows["contend"]["wall_ns"])
         self.assertLess(rows["contend"]["blocked_ns"], 0.05 * rows["contend"]["wall_ns"])
+
+    def test_what_threads_wait_for(self):
+        support.require_root(self)
+        recording = self.record(program("waiting_layers"), ROUNDS, self.file("pages"))
+        self.assert_recorded(recording)
+        told = {name: Waiting(*map(int, numbers)) for name, *numbers in WAITING.findall(recording.stdout)}
+        report = recording.report()
+        rows = {row["name"]: row for row in report["anatomy"]}
+        self.assert_sums(report, rows)
+        self.assert_clocks({name: one[:3] for name, one in told.items()} , {**rows, "contend": {"runnable_ns": 1, "wall_ns": 1}})
+        expected = {"sleep": "sleep", "timeout": "sleep", "poll_nothing": "sleep", "pipe": "others", "fsync": "io",
+                    "terminal": "io", "faults": "fault"}
+        for name, state in expected.items():
+            row, one = rows[name], told[name]
+            away = row["wall_ns"] - row["on_cpu_ns"] - row["interrupts_ns"]
+            within = max(0.02 * one.wall, 50_000 * one.calls)
+            self.assertAlmostEqual(row[f"{state}_ns"] + row["runnable_ns"], away, delta=within, msg=name)
+            self.assertGreater(row[f"{state}_ns"], row["runnable_ns"], name)
+        if not told["faults"].faults:
+            self.assertEqual(rows["faults"]["fault_ns"], 0)
+        burns, sleeps = rows["worker_burns"], rows["worker_sleeps"]
+        within = max(0.02 * told["worker_burns"].wall, 50_000 * ROUNDS)
+        self.assertAlmostEqual(burns["workers_run_ns"], told["worker_burns"].helper, delta=within)
+        self.assertLess(burns["workers_wait_ns"], within)
+        self.assertAlmostEqual(sleeps["workers_run_ns"], told["worker_sleeps"].helper, delta=within)
+        self.assertGreater(sleeps["workers_wait_ns"], 0.9 * sleeps["wall_ns"])
+        for row in rows.values():
+            self.assertLessEqual(row["peers_ns"] + row["blocked_ns"], 0.01 * row["wall_ns"] + 50_000 * row["calls"])
+
+    def test_running_program(self):
+        """What its threads were doing before nobody knows; then it is told as of one that was launched."""
+        support.require_root(self)
+        process = subprocess.Popen([program("scripted_layers"), "100000"], stdout=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        time.sleep(0.2)
+        path = self.file("attached.data")
+        recording = support.Recording(path, support.run([support.NEUROPERF, "record", "-o", path, "-d", "1", "-p", str(process.pid)]))
+        self.assert_recorded(recording)
+        rows = {row["name"]: row for row in recording.report()["anatomy"]}
+        for name, state in (("sleep", "sleep_ns"), ("ping_pong", "others_ns")):
+            self.assertEqual(sum(rows[name][key] for key in STATES), rows[name]["wall_ns"], name)
+            self.assertGreater(rows[name][state], 0.5 * rows[name]["wall_ns"], name)
 
     def test_the_kernels_share_comes_from_samples_where_they_are_enough(self):
         _, report, rows = self.record_layers()
@@ -65,6 +131,7 @@ class Anatomy(support.IntegrationTest):
         self.assertEqual(report["tail"][0]["wall_ns"], report["inferences"][0]["max_ns"])
         for row in report["tail"]:
             self.assertEqual(sum(row[state] for state in STATES), row["wall_ns"])
+        self.assertLessEqual({row["mostly"] for row in report["tail"]}, {"on CPU", "runnable"})
         # Longest are those that contend for a CPU, with somebody who wants half of it.
         self.assertIn("runnable", {row["mostly"] for row in report["tail"]})
         self.assertNotIn("deadline", report)

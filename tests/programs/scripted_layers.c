@@ -95,6 +95,7 @@ static void contend(void)
 static void answer(void)
 {
 	char byte;
+	close(to_child[1]); /* so that this ends with its parent */
 	while (read(to_child[0], &byte, 1) == 1) {
 		pause_ns(100000);
 		if (write(from_child[1], &byte, 1) != 1)

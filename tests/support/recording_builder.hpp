@@ -185,6 +185,24 @@ public:
 		const int misc = PERF_RECORD_MISC_SWITCH_OUT | (preempted ? PERF_RECORD_MISC_SWITCH_OUT_PREEMPT : 0);
 		return other(PERF_RECORD_SWITCH, static_cast<uint16_t>(misc), "", kPid, tid, time_ns);
 	}
+	// The same with what the thread waits for, of recordings that say stat("anatomy", 1) first.
+	RecordingBuilder &leaves(uint32_t tid, uint64_t time_ns, int64_t system_call, uint32_t file_type = 0,
+				 uint32_t state = 1)
+	{
+		return fixed(recording::OwnEvent::switch_out, tid, time_ns,
+			     recording::SwitchOutPayload{{}, state, system_call, 0, file_type, 0});
+	}
+	RecordingBuilder &comes(uint32_t tid, uint64_t time_ns, uint64_t woken_ns, uint32_t woken_by,
+				uint32_t waker_pid = 0, uint32_t waker_tid = 0)
+	{
+		return fixed(recording::OwnEvent::switch_in, tid, time_ns,
+			     recording::SwitchInPayload{{}, woken_by, woken_ns, waker_pid, waker_tid});
+	}
+	RecordingBuilder &interrupted(uint32_t tid, uint64_t begin_ns, uint64_t end_ns)
+	{
+		return fixed(recording::OwnEvent::interrupted, tid, end_ns,
+			     recording::InterruptedPayload{{}, 0, begin_ns});
+	}
 	RecordingBuilder &map(uint32_t pid, uint64_t time_ns, uint64_t start, uint64_t length, uint64_t offset,
 			      std::string_view path)
 	{

@@ -276,6 +276,71 @@ TEST_F(SwitchesTest, ReportsSayWhatIsLeftOut)
 				[](const QualityItem &item) { return item.code == "unknown_on_cpu"; }));
 }
 
+// Switches by our own events, which say more; a worker of the same process and another process wake the thread.
+class AnatomyTest : public AnalysisTest {
+protected:
+	static constexpr int64_t kRead = 0, kSleep = 35, kFutex = 202; // of x86-64
+	static constexpr uint32_t kByThread = 1, kByInterrupt = 3;
+	// The row of the only layer, by column.
+	std::map<std::string, uint64_t> row()
+	{
+		const auto report = make_report(path_, {});
+		EXPECT_TRUE(report.ok());
+		const Table *table = report->table("anatomy");
+		std::map<std::string, uint64_t> cells;
+		for (std::size_t c = 0; table && c < table->columns.size(); c++)
+			if (const auto *value = std::get_if<uint64_t>(&table->rows.at(0)[c]))
+				cells[table->columns[c].key] = *value;
+		return cells;
+	}
+};
+
+TEST_F(AnatomyTest, WaitsBySystemCallAndWaker)
+{
+	recording_.stat("anatomy", 1).define_layer(1, "wait").begin(100, 1, 1'000'000);
+	recording_.comes(101, 1'000'100, 0, 0).leaves(100, 1'001'000, kFutex);
+	recording_.leaves(101, 1'003'000, kSleep).comes(101, 1'004'000, 1'004'000, kByInterrupt);
+	recording_.comes(100, 1'005'500, 1'005'000, kByThread, 100, 101);
+	recording_.leaves(100, 1'010'000, kRead, 1).comes(100, 1'020'000, 1'020'000, kByThread, 555, 555);
+	recording_.leaves(100, 1'030'000, kSleep).comes(100, 1'040'000, 1'039'000, kByInterrupt);
+	recording_.interrupted(100, 1'041'000, 1'042'000).leaves(100, 1'043'000, kSleep, 0, 0);
+	recording_.comes(100, 1'045'000, 0, 0).end(100, 1, 1'050'000).finish();
+	const auto cells = row();
+	EXPECT_EQ(cells.at("wall_ns"), 50'000u);
+	EXPECT_EQ(cells.at("workers_run_ns"), 3'000u);
+	EXPECT_EQ(cells.at("workers_wait_ns"), 1'000u);
+	EXPECT_EQ(cells.at("others_ns"), 10'000u);
+	EXPECT_EQ(cells.at("sleep_ns"), 9'000u);
+	EXPECT_EQ(cells.at("interrupts_ns"), 1'000u);
+	EXPECT_EQ(cells.at("runnable_ns"), 500u + 1'000u + 2'000u) << "woken, woken, and in state 0 as it left";
+	EXPECT_EQ(cells.at("on_cpu_ns"), 1'000u + 4'500u + 10'000u + 2'000u + 5'000u);
+	EXPECT_FALSE(cells.contains("npu_run_ns"));
+}
+
+TEST_F(AnatomyTest, LossesMakeWhatWasLostUnknownAndNothingElse)
+{
+	recording_.stat("anatomy", 1).define_layer(1, "wait").begin(100, 1, 1'000'000);
+	recording_.leaves(100, 1'010'000, kSleep).comes(100, 1'020'000, 1'020'000, kByInterrupt);
+	recording_.lost(collector::own_event_id(recording::OwnEvent::switch_out), 3, 1'030'000);
+	recording_.leaves(100, 1'040'000, kSleep).comes(100, 1'045'000, 1'045'000, kByInterrupt);
+	recording_.end(100, 1, 1'050'000).finish();
+	const auto cells = row();
+	EXPECT_EQ(cells.at("unknown_ns"), 20'000u) << "from the last record before to the first behind";
+	EXPECT_EQ(cells.at("sleep_ns"), 15'000u);
+	EXPECT_EQ(cells.at("wall_ns"), 50'000u);
+	run();
+	EXPECT_EQ(analysis_->lost_switches, 3u);
+	EXPECT_EQ(analysis_->lost_in_process, 0u);
+}
+
+TEST_F(AnatomyTest, OtherLossesChangeNothing)
+{
+	recording_.stat("anatomy", 1).define_layer(1, "wait").begin(100, 1, 1'000'000);
+	recording_.leaves(100, 1'010'000, kSleep).lost(RecordingBuilder::kSamplingId, 5, 1'012'000);
+	recording_.comes(100, 1'020'000, 1'020'000, kByInterrupt).end(100, 1, 1'050'000).finish();
+	EXPECT_EQ(row().at("sleep_ns"), 10'000u);
+}
+
 TEST_F(AnalysisTest, WithoutContextSwitchesNothingIsSaidOfThem)
 {
 	recording_.comm(100, 100, 900, "app").to_cpu(100, 1000).off_cpu(100, 1010).sample(100, 100, 1020, 1).finish();

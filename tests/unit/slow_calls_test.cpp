@@ -58,7 +58,10 @@ TEST(SlowCalls, Deadlines)
 	misses.add(unseen, 10);
 	EXPECT_EQ(misses.calls, 4u);
 	EXPECT_EQ(misses.missed, 3u);
-	EXPECT_EQ(misses.by_cause, (std::array<uint64_t, kThreadStates>{0, 1, 0, 0, 1, 0}));
+	std::array<uint64_t, kThreadStates> expected{};
+	expected[static_cast<std::size_t>(ThreadState::runnable)] = 1;
+	expected[static_cast<std::size_t>(ThreadState::blocked)] = 1;
+	EXPECT_EQ(misses.by_cause, expected);
 	others.add(call(0, 20), 10);
 	misses.merge(others);
 	EXPECT_EQ(misses.missed, 4u);

@@ -246,7 +246,8 @@ private:
 	void write_table(const Table &whole)
 	{
 		heading(whole.title);
-		const Table table = whole.top(top_);
+		Table table = whole.top(top_);
+		const std::vector<std::string> zeros = leave_out_zeros(&table);
 		if (table.rows.empty()) {
 			out_ += dim("none", style_) + "\n";
 			return;
@@ -264,6 +265,27 @@ private:
 			left_out.emplace_back("range of energy");
 		if (!left_out.empty())
 			footnote("not shown at this width: " + joined(left_out));
+		if (!zeros.empty())
+			footnote("all 0: " + joined(zeros));
+	}
+
+	// Columns that need not be seen then, by their titles.
+	static std::vector<std::string> leave_out_zeros(Table *table)
+	{
+		std::vector<std::string> keys, titles;
+		for (std::size_t c = 0; c < table->columns.size(); c++) {
+			const auto is_zero = [c](const std::vector<Cell> &row) {
+				return c < row.size() && row[c] == Cell(uint64_t{0});
+			};
+			if (!table->columns[c].quiet || table->rows.empty() ||
+			    !std::all_of(table->rows.begin(), table->rows.end(), is_zero))
+				continue;
+			keys.push_back(table->columns[c].key);
+			titles.push_back(table->columns[c].title);
+		}
+		for (const std::string &key : keys)
+			table->leave_out(key);
+		return titles;
 	}
 
 	bool hides_ranges() const { return style_.width != 0 && style_.width < kWidthForRanges; }

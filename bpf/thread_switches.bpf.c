@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * When recorded threads leave a CPU and get one: two events for each stay off it. Why a thread leaves is told once, as
+ * it leaves: its state, the system call it is in, and the file that this waits for. Who woke it is noted by the
+ * thread's number, and told when it runs again. Nothing is looked at when a system call begins or ends.
+ *
+ * A thread that ends is not told: the kernel's own record of that is.
+ */
+#include <linux/types.h>
+
+#include <bpf/bpf_core_read.h>
+
+#include "bpf/cpu_rings.bpf.h"
+#include "bpf/recorded_processes.bpf.h"
+#include "bpf/thread_numbers.bpf.h"
+#include "bpf/thread_switches.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define NP_TASK_DEAD 0x80                 /* include/linux/sched.h, TASK_DEAD */
+#define NP_NO_USER_SIDE (0x10 | 0x200000) /* PF_IO_WORKER, PF_KTHREAD */
+#define NP_KERNEL_THREAD 0x200000
+#define NP_MOST_NESTED_NAMESPACES 8
+
+struct ns_common {
+	unsigned int inum;
+} __attribute__((preserve_access_index));
+
+struct pid_namespace {
+	struct ns_common ns;
+} __attribute__((preserve_access_index));
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+} __attribute__((preserve_access_index));
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[1];
+} __attribute__((preserve_access_index));
+
+struct inode {
+	__u16 i_mode;
+	__u32 i_rdev;
+} __attribute__((preserve_access_index));
+
+struct file {
+	struct inode *f_inode;
+} __attribute__((preserve_access_index));
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+} __attribute__((preserve_access_index));
+
+struct files_struct {
+	struct fdtable *fdt;
+} __attribute__((preserve_access_index));
+
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs___x86 {
+	unsigned long orig_ax, di, si;
+} __attribute__((preserve_access_index));
+#else
+struct pt_regs___arm64 {
+	__u64 regs[31];
+	__u64 orig_x0;
+	__s32 syscallno;
+} __attribute__((preserve_access_index));
+#endif
+
+/* Of a thread, by its number in the first pid namespace. */
+struct np_followed_thread {
+	__u32 pid, tid; /* as the recorder sees it */
+	__u64 woken_ns; /* the last time */
+	__u64 left_ns;
+	__u32 waker_pid, waker_tid;
+	__u32 woken_by, padding;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, struct np_followed_thread);
+} np_threads SEC(".maps");
+
+/* Events that found no room. */
+__u64 np_dropped = 0;
+
+/* enum np_file_argument, by number of the system call. */
+const volatile __u8 np_files[NP_MOST_SYSTEM_CALLS];
+
+static __always_inline int np_is_followed(struct task_struct *task)
+{
+	if (!np_enabled)
+		return 0;
+	const __u32 *recorded = np_recorded_of(task);
+	return recorded && *recorded == NP_RECORDED;
+}
+
+/* Of a task that need not be the current one: pid << 32 | tid. */
+static __always_inline __u32 number_here(struct task_struct *task)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	const unsigned int level = BPF_CORE_READ(pid, level);
+	if (np_namespace_inode == 0)
+		return task->pid;
+	for (__u32 i = 0; i < NP_MOST_NESTED_NAMESPACES; i++) {
+		if (i > level)
+			break;
+		struct upid *number =
+			(void *)pid + bpf_core_field_offset(struct pid, numbers) + i * bpf_core_type_size(struct upid);
+		if (BPF_CORE_READ(number, ns, ns.inum) == np_namespace_inode)
+			return BPF_CORE_READ(number, nr);
+	}
+	return task->pid;
+}
+
+static __always_inline struct np_followed_thread *followed(struct task_struct *task)
+{
+	const __u32 key = task->pid;
+	return bpf_map_lookup_elem(&np_threads, &key);
+}
+
+static __always_inline struct np_followed_thread *follow(struct task_struct *task)
+{
+	const __u32 key = task->pid;
+	struct np_followed_thread *thread = bpf_map_lookup_elem(&np_threads, &key);
+	if (thread)
+		return thread;
+	const struct np_followed_thread fresh = {.pid = number_here(task->group_leader), .tid = number_here(task)};
+	bpf_map_update_elem(&np_threads, &key, &fresh, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&np_threads, &key);
+}
+
+static __always_inline struct np_switch *reserve(void *ring, const struct np_followed_thread *thread, __u64 time_ns,
+						 __u16 what)
+{
+	struct np_switch *event = ring ? bpf_ringbuf_reserve(ring, sizeof(*event), 0) : 0;
+	if (!event) {
+		__sync_fetch_and_add(&np_dropped, 1);
+		return 0;
+	}
+	event->time_ns = time_ns;
+	event->pid = thread->pid;
+	event->tid = thread->tid;
+	event->what = what;
+	event->cpu = bpf_get_smp_processor_id();
+	return event;
+}
+
+static __always_inline void take_file(struct task_struct *task, __u64 descriptor, struct np_switch *event)
+{
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file *file = 0;
+	if (!table || descriptor >= BPF_CORE_READ(table, max_fds))
+		return;
+	bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(table, fd) + descriptor);
+	struct inode *inode = file ? BPF_CORE_READ(file, f_inode) : 0;
+	if (!inode)
+		return;
+	event->out.device = BPF_CORE_READ(inode, i_rdev);
+	event->out.file_type = BPF_CORE_READ(inode, i_mode) >> 12;
+}
+
+static __always_inline void take_awaited_file(struct task_struct *task, __u32 how, __u64 first, __u64 second,
+					      struct np_switch *event)
+{
+	__s32 descriptor = -1;
+	if (how == NP_FILE_IS_FIRST)
+		descriptor = (__s32)first;
+	else if (how == NP_FILE_IS_IN_ARRAY && second == 1)
+		bpf_probe_read_user(&descriptor, sizeof(descriptor), (void *)first);
+	else if ((how == NP_FILE_IS_IN_ARRAY && second == 0) || (how == NP_FILES_ARE_IN_SETS && first == 0))
+		event->out.file_type = NP_NO_FILE_AWAITED;
+	if (descriptor >= 0)
+		take_file(task, (__u32)descriptor, event);
+}
+
+/* Why the current thread leaves its CPU. */
+static __always_inline void take_cause(struct task_struct *task, __u32 state, int preempted, struct np_switch *event)
+{
+	__s64 system_call = NP_NO_SYSTEM_CALL;
+	__u64 first = 0, second = 0;
+	event->out.state = state;
+	event->out.device = 0;
+	event->out.file_type = 0;
+	event->out.flags = (preempted ? NP_SWITCH_PREEMPTED : 0) |
+			   (BPF_CORE_READ_BITFIELD(task, in_iowait) ? NP_SWITCH_IO_WAIT : 0);
+	event->out.system_call = NP_NO_SYSTEM_CALL;
+	if (state == 0 || task->flags & NP_NO_USER_SIDE)
+		return;
+#if defined(__TARGET_ARCH_x86)
+	struct pt_regs___x86 *registers = (void *)bpf_task_pt_regs(task);
+	system_call = (__s64)registers->orig_ax;
+	first = registers->di;
+	second = registers->si;
+#else
+	struct pt_regs___arm64 *registers = (void *)bpf_task_pt_regs(task);
+	system_call = registers->syscallno;
+	first = registers->orig_x0;
+	second = registers->regs[1];
+#endif
+	event->out.system_call = (__s32)system_call;
+	if (system_call >= 0 && system_call < NP_MOST_SYSTEM_CALLS)
+		take_awaited_file(task, np_files[system_call], first, second, event);
+}
+
+static __always_inline void left(struct task_struct *task, __u32 state, int preempted, __u64 now, void *ring)
+{
+	if (state & NP_TASK_DEAD) {
+		const __u32 key = task->pid;
+		bpf_map_delete_elem(&np_threads, &key);
+		return;
+	}
+	struct np_followed_thread *thread = follow(task);
+	if (!thread) {
+		__sync_fetch_and_add(&np_dropped, 1);
+		return;
+	}
+	thread->left_ns = now;
+	struct np_switch *event = reserve(ring, thread, now, NP_SWITCH_OUT);
+	if (!event)
+		return;
+	take_cause(task, state, preempted, event);
+	bpf_ringbuf_submit(event, np_wake_up(ring));
+}
+
+static __always_inline void got(struct task_struct *task, __u64 now, void *ring)
+{
+	struct np_followed_thread *thread = follow(task);
+	if (!thread) {
+		__sync_fetch_and_add(&np_dropped, 1);
+		return;
+	}
+	struct np_switch *event = reserve(ring, thread, now, NP_SWITCH_IN);
+	if (!event)
+		return;
+	/* It may be woken while it leaves, before its leaving is told on another CPU. */
+	const int was_woken = thread->woken_ns != 0;
+	event->in.woken_ns = was_woken && thread->woken_ns < thread->left_ns ? thread->left_ns : thread->woken_ns;
+	event->in.woken_by = was_woken ? thread->woken_by : NP_WOKEN_BY_NOBODY_KNOWN;
+	event->in.waker_pid = was_woken ? thread->waker_pid : 0;
+	event->in.waker_tid = was_woken ? thread->waker_tid : 0;
+	event->in.padding = 0;
+	thread->woken_ns = 0;
+	bpf_ringbuf_submit(event, np_wake_up(ring));
+}
+
+/* Interrupts that this CPU is in, one within the other; they begin and end here, as no thread is switched in them. */
+struct np_interrupts {
+	__u64 begin_ns;
+	__u32 depth, padding;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct np_interrupts);
+} np_interrupts SEC(".maps");
+
+static __always_inline struct np_interrupts *interrupts_here(void)
+{
+	const __u32 first = 0;
+	return bpf_map_lookup_elem(&np_interrupts, &first);
+}
+
+static __always_inline int is_in_interrupt(void)
+{
+	const struct np_interrupts *interrupts = interrupts_here();
+	return interrupts && interrupts->depth > 0;
+}
+
+SEC("tp_btf/sched_switch")
+int np_on_switch(__u64 *arguments)
+{
+	struct task_struct *prev = (void *)arguments[1], *next = (void *)arguments[2];
+	const int leaves = np_is_followed(prev), comes = np_is_followed(next);
+	struct np_interrupts *interrupts = interrupts_here();
+	if (interrupts) /* else one whose end was missed would go on for ever */
+		interrupts->depth = 0;
+	if (!leaves && !comes)
+		return 0;
+	void *ring = np_ring_of_this_cpu();
+	const __u64 now = bpf_ktime_get_ns();
+	if (leaves)
+		left(prev, arguments[3], arguments[0] & 1, now, ring);
+	if (comes)
+		got(next, now, ring);
+	return 0;
+}
+
+/* A program that has just been started may be interrupted before it leaves its CPU for the first time. Where np_on_exec
+ * comes later, the first interrupts are not told. */
+SEC("tp_btf/sched_process_exec")
+int np_on_start(__u64 *arguments)
+{
+	struct task_struct *task = (void *)arguments[0];
+	if (np_is_followed(task))
+		follow(task);
+	return 0;
+}
+
+SEC("tp_btf/sched_waking")
+int np_on_waking(__u64 *arguments)
+{
+	struct task_struct *woken = (void *)arguments[0];
+	if (!np_is_followed(woken))
+		return 0;
+	struct np_followed_thread *thread = followed(woken);
+	if (!thread)
+		return 0;
+	struct task_struct *current = bpf_get_current_task_btf();
+	const __u64 numbers = np_thread_numbers();
+	thread->waker_pid = numbers >> 32;
+	thread->waker_tid = (__u32)numbers;
+	if (is_in_interrupt())
+		thread->woken_by = NP_WOKEN_BY_INTERRUPT;
+	else if (current->flags & NP_KERNEL_THREAD)
+		thread->woken_by = NP_WOKEN_BY_KERNEL_THREAD;
+	else
+		thread->woken_by = NP_WOKEN_BY_THREAD;
+	thread->woken_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+static __always_inline int begin_interrupt(void)
+{
+	struct np_interrupts *interrupts = interrupts_here();
+	if (interrupts && interrupts->depth++ == 0)
+		interrupts->begin_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+/* The first end may be of an interrupt that began before this was attached. */
+static __always_inline int end_interrupt(void)
+{
+	struct np_interrupts *interrupts = interrupts_here();
+	if (!interrupts || interrupts->depth == 0 || --interrupts->depth > 0)
+		return 0;
+	struct task_struct *current = bpf_get_current_task_btf();
+	const struct np_followed_thread *thread = np_is_followed(current) ? followed(current) : 0;
+	if (!thread)
+		return 0;
+	void *ring = np_ring_of_this_cpu();
+	struct np_switch *event = reserve(ring, thread, bpf_ktime_get_ns(), NP_INTERRUPTED);
+	if (!event)
+		return 0;
+	event->interrupt.begin_ns = interrupts->begin_ns;
+	bpf_ringbuf_submit(event, np_wake_up(ring));
+	return 0;
+}
+
+/* Each is attached to all tracepoints of its kind (collector/thread_switches.cpp). Hard interrupts may come while the
+ * program of a soft one runs, which keeps the same program from running again. */
+SEC("raw_tp")
+int np_on_hard_begin(void *context)
+{
+	(void)context;
+	return begin_interrupt();
+}
+
+SEC("raw_tp")
+int np_on_hard_end(void *context)
+{
+	(void)context;
+	return end_interrupt();
+}
+
+SEC("raw_tp")
+int np_on_soft_begin(void *context)
+{
+	(void)context;
+	return begin_interrupt();
+}
+
+SEC("raw_tp")
+int np_on_soft_end(void *context)
+{
+	(void)context;
+	return end_interrupt();
+}
