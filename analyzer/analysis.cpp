@@ -400,8 +400,20 @@ private:
 				analysis_.on_cpu.begin(record.time_ns);
 				analysis_.on_cpu.starts(thread, record.time_ns);
 			}
+		} else if (record.type == PERF_RECORD_FORK) {
+			note_start(record);
 		} else if (const auto text = kernel_text_of(record))
 			analysis_.symbolizer.set_kernel_text_address(*text);
+	}
+
+	void note_start(const OrderedRecord &record)
+	{
+		recording::Cursor in(record.bytes.substr(recording::kRecordHeaderSize));
+		const auto pid = in.read<uint32_t>(), parent_pid = in.read<uint32_t>();
+		const auto tid = in.read<uint32_t>(), parent_tid = in.read<uint32_t>();
+		if (in.ok() && pid == parent_pid)
+			analysis_.states.started(analysis_.threads.thread(pid, tid),
+						 analysis_.threads.thread(parent_pid, parent_tid));
 	}
 
 	const recording::PerfDataReader &reader_;

@@ -60,4 +60,37 @@ Table make_anatomy(const LayerRows &rows, bool samples_kernel, const RecordedSta
 	return table;
 }
 
+Table make_cpu_time(const LayerRows &rows, const RecordedStates &recorded)
+{
+	using enum Provenance;
+	Table table{"cpu_time",
+		    "CPU time of all threads that worked inside",
+		    {text_column("name", "name"),
+		     text_column("kind", "kind"),
+		     count_column("calls", "calls"),
+		     time_column("wall_ns", "wall", measured, false),
+		     time_column("cpu_ns", "CPU time", derived, false),
+		     time_column("caller_ns", "caller", measured, false),
+		     time_column("workers_ns", "workers", derived, false),
+		     {"cpus", "CPUs busy", "", Better::neither, derived, false, false}},
+		    {}};
+	if (!recorded.waits) // nobody knows who woke whom
+		return table;
+	for (const LayerRowSet *set : {&rows.inferences, &rows.layers})
+		for (const LayerRow &row : set->rows()) {
+			const StateTimes &states = row.stats.states;
+			if (row.stats.followed == 0 || states.sum() == 0)
+				continue;
+			const uint64_t caller_ns = states[ThreadState::on_cpu] + states[ThreadState::interrupts];
+			const uint64_t cpu_ns = caller_ns + states.workers_ns;
+			table.rows.push_back({row.name, row.kind, row.stats.followed, states.sum(), cpu_ns, caller_ns,
+					      states.workers_ns,
+					      static_cast<double>(cpu_ns) / static_cast<double>(states.sum())});
+		}
+	const auto cpu_of = [](const std::vector<Cell> &row) { return std::get<uint64_t>(row[4]); };
+	std::stable_sort(table.rows.begin(), table.rows.end(),
+			 [&](const auto &a, const auto &b) { return cpu_of(a) > cpu_of(b); });
+	return table;
+}
+
 } // namespace neuroperf::analyzer

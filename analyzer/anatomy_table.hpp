@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table "anatomy" of the report: the wall time of inferences and layers, split into what the calling thread did
-// meanwhile. The parts are a partition (thread_states.hpp): they add up to the wall time, to the nanosecond.
+// The tables "anatomy" and "cpu_time" of the report. "anatomy": the wall time of inferences and layers, split into what
+// the calling thread did meanwhile. The parts are a partition (thread_states.hpp): they add up to the wall time, to the
+// nanosecond.
 //
 // Time on a CPU has no exact source for its parts: user code and the kernel are apportioned by the samples that fell
 // inside, where there are kSamplesToApportion or more.
@@ -16,5 +17,8 @@ constexpr uint64_t kSamplesToApportion = 30;
 // Without rows where no thread was followed. States that were not recorded have no columns. `samples_kernel`: samples
 // are of a clock, in user code and in the kernel.
 Table make_anatomy(const LayerRows &rows, bool samples_kernel, const RecordedStates &recorded);
+
+// CPU time of all threads that worked inside: the caller, and others of its process. Without rows where nobody knows.
+Table make_cpu_time(const LayerRows &rows, const RecordedStates &recorded);
 
 } // namespace neuroperf::analyzer

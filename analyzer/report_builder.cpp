@@ -390,6 +390,8 @@ Result<RecordingReport> make_recording_report(const std::string &path, const Rep
 	const RecordedStates recorded{analysis.has_waits, !analysis.driver_events->sources().empty()};
 	if (Table anatomy = make_anatomy(result.rows, analysis.samples_kernel, recorded); !anatomy.rows.empty())
 		report.tables.push_back(std::move(anatomy));
+	if (Table cpu_time = make_cpu_time(result.rows, recorded); !cpu_time.rows.empty())
+		report.tables.push_back(std::move(cpu_time));
 	if (Table tail = make_tail(analysis.layers, analysis.threads, analysis.stream.first_ns, recorded);
 	    !tail.rows.empty())
 		report.tables.push_back(std::move(tail));

@@ -78,6 +78,7 @@ StateTimes &StateTimes::operator+=(const StateTimes &other)
 {
 	for (std::size_t i = 0; i < kThreadStates; i++)
 		ns[i] += other.ns[i];
+	workers_ns += other.workers_ns;
 	return *this;
 }
 
@@ -86,6 +87,7 @@ StateTimes StateTimes::operator-(const StateTimes &earlier) const
 	StateTimes between;
 	for (std::size_t i = 0; i < kThreadStates; i++)
 		between.ns[i] = ns[i] - earlier.ns[i];
+	between.workers_ns = workers_ns - earlier.workers_ns;
 	return between;
 }
 
@@ -122,6 +124,7 @@ void ThreadStates::forget_changes(Thread *thread)
 void ThreadStates::switched_in(ThreadId id, uint64_t time_ns, const Wakeup &wakeup)
 {
 	end_stay(&at(id), time_ns, wakeup);
+	workers_.switched_in(id, time_ns, wakeup.own_thread);
 }
 
 void ThreadStates::switched_out(ThreadId id, uint64_t time_ns, bool preempted,
@@ -133,6 +136,13 @@ void ThreadStates::switched_out(ThreadId id, uint64_t time_ns, bool preempted,
 	thread.preempted = preempted;
 	thread.wait = wait;
 	thread.work_at_out = thread.work;
+	workers_.switched_out(id, time_ns);
+}
+
+void ThreadStates::lost()
+{
+	losses_++;
+	workers_.lost();
 }
 
 void ThreadStates::interrupted(ThreadId id, uint64_t begin_ns, uint64_t end_ns)
@@ -251,6 +261,7 @@ StateTimes ThreadStates::runs(ThreadId id, uint64_t time_ns)
 		count(&thread, ThreadState::on_cpu, time_ns);
 	else
 		end_stay(&thread, time_ns, {});
+	thread.times.workers_ns = workers_.of(id, time_ns);
 	return thread.times;
 }
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "analyzer/threads.hpp"
+#include "analyzer/worker_time.hpp"
 #include "recording/wait_rules.hpp"
 
 namespace neuroperf::analyzer {
@@ -67,10 +68,11 @@ enum class DeviceWork : uint8_t { none, queued, running };
 // Nanoseconds by state.
 struct StateTimes {
 	std::array<uint64_t, kThreadStates> ns{};
+	uint64_t workers_ns = 0; // CPU time of other threads that worked for this one meanwhile (worker_time.hpp)
 
 	uint64_t &operator[](ThreadState state) { return ns[static_cast<std::size_t>(state)]; }
 	uint64_t operator[](ThreadState state) const { return ns[static_cast<std::size_t>(state)]; }
-	uint64_t sum() const;
+	uint64_t sum() const; // of the states
 	StateTimes &operator+=(const StateTimes &other);
 	StateTimes operator-(const StateTimes &earlier) const; // of the same thread
 };
@@ -100,8 +102,10 @@ public:
 	void interrupted(ThreadId thread, uint64_t begin_ns, uint64_t end_ns);
 	// What becomes of the jobs that it has queued; the time in which it is blocked meanwhile is a wait for them.
 	void has_work(ThreadId thread, uint64_t time_ns, DeviceWork work);
+	// A thread of its process has started it.
+	void started(ThreadId thread, ThreadId by) { workers_.started(thread, by); }
 	// Records of any thread may be missing before the next one.
-	void lost() { losses_++; }
+	void lost();
 	// The thread tells something itself, so it is on a CPU: its times so far.
 	StateTimes runs(ThreadId thread, uint64_t time_ns);
 
@@ -138,6 +142,7 @@ private:
 	void forget_changes(Thread *thread);
 
 	recording::WaitRules rules_;
+	WorkerTime workers_;
 	std::vector<Thread> threads_; // by ThreadId
 	std::size_t changes_ = 0;     // kept, of all threads
 	uint64_t losses_ = 0;

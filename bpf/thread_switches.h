@@ -21,8 +21,8 @@ enum np_switch_what {
 /* Where the file that a system call waits for is told. */
 enum np_file_argument {
 	NP_NO_FILE = 0,
-	NP_FILE_IS_FIRST,    /* argument is its descriptor */
-	NP_FILE_IS_IN_ARRAY, /* of struct pollfd, to which the first argument points: the only one of it */
+	NP_FILE_IS_FIRST,     /* argument is its descriptor */
+	NP_FILE_IS_IN_ARRAY,  /* of struct pollfd, to which the first argument points: the only one of it */
 	NP_FILES_ARE_IN_SETS, /* so many as the first argument says */
 };
 #define NP_NO_FILE_AWAITED 15 /* in place of a file's type: there might be some, and there is none */

@@ -300,6 +300,8 @@ CHECKS = (
     Check("npu_report_of_one", NEW, f"npu_work -n 99999 -u 200 vnpu >/dev/null & {RECORD} npu_work -n 6 -u 300 vnpu;"
           "status=$?; kill $!; wait; [ $status = 0 ]", (npu.others_are_left_out,)),
     Check("npu_anatomy", ALL, f"{RECORD} --driver vnpu npu_work -n 4 -t 2 -i vnpu", (npu.waits_for_the_npu,)),
+    Check("npu_anatomy_without_driver", ALL, f"{RECORD} --driver none npu_work -n 4 -t 2 -i vnpu",
+          (npu.waits_for_the_device,)),
     Check("drm_report", NEW, f"{RECORD} npu_work -n 6 -d 2 vdrm", (npu.vdrm_in_report,)),
     Check("npu_stuck_job", ALL, RECORD_NPU.format("--no-bpf", NPU_EVENTS, "npu_work -s -t 2 vnpu"),
           (npu.jobs_of_vnpu, npu.stuck_until_closed)),
