@@ -26,8 +26,9 @@ constexpr std::size_t kMaxStats = 200;
 class Collector : public RecordVisitor {
 public:
 	Collector(const recording::PerfDataReader &reader, const AnalysisOptions &options, Analysis *analysis)
-		: reader_(reader), filter_(options.filter), own_jobs_only_(options.own_jobs_only), own_(reader),
-		  values_(reader), analysis_(*analysis), user_stacks_(reader, analysis->threads, options.symbol_root)
+		: reader_(reader), filter_(options.filter), own_jobs_only_(options.own_jobs_only),
+		  off_cpu_(options.off_cpu), own_(reader), values_(reader), analysis_(*analysis),
+		  user_stacks_(reader, analysis->threads, options.symbol_root)
 	{
 		analysis_.samples_of_event.resize(reader.events().size());
 		const auto &events = reader.events();
@@ -88,6 +89,8 @@ private:
 		analysis_.samples++;
 		analysis_.threads.thread(thread).samples++;
 		analysis_.layers.add_sample(thread, side_of(sample) == Side::kernel);
+		if (off_cpu_)
+			return;
 		frames_.clear();
 		append_call_chain(sample, &frames_);
 		user_stacks_.append(analysis_.threads.thread(thread).process, event, sample, &frames_);
@@ -175,8 +178,9 @@ private:
 			return analysis_.layers.define(definition(),
 						       {what(number(1)), text(2), text(3), 0, 0, 0, 0, {}, {}, false});
 		case OwnEvent::switch_out:
-			return visit_switch_out(thread_of(sample.identity), time_ns, number(0) == 0,
-						wait_of(number(1), number(2), number(3), number(4)));
+			visit_switch_out(thread_of(sample.identity), time_ns, number(0) == 0,
+					 wait_of(number(1), number(2), number(3), number(4)));
+			return note_stack(thread_of(sample.identity), sample);
 		case OwnEvent::switch_in:
 			return visit_switch_in(thread_of(sample.identity), time_ns,
 					       wakeup_of(sample.identity.pid, number(0), number(1),
@@ -232,14 +236,15 @@ private:
 
 	Wakeup wakeup_of(uint32_t pid, uint64_t woken_by, uint64_t woken_ns, uint32_t waker_pid, uint32_t waker_tid)
 	{
-		Wakeup wakeup{woken_ns, recording::WokenBy::unknown, {}, false};
+		Wakeup wakeup{woken_ns, recording::WokenBy::unknown, {}, false, {}};
 		if (woken_by <= static_cast<uint64_t>(recording::WokenBy::interrupt))
 			wakeup.by = static_cast<recording::WokenBy>(woken_by);
 		if (wakeup.by != recording::WokenBy::thread)
 			return wakeup;
 		wakeup.of_other_process = waker_pid != pid;
+		wakeup.thread = analysis_.threads.thread(waker_pid, waker_tid);
 		if (waker_pid == pid)
-			wakeup.own_thread = analysis_.threads.thread(waker_pid, waker_tid);
+			wakeup.own_thread = wakeup.thread;
 		return wakeup;
 	}
 
@@ -254,7 +259,38 @@ private:
 	{
 		analysis_.on_cpu.begin(time_ns);
 		analysis_.on_cpu.switched_in(thread, time_ns);
+		const StateTimes before = analysis_.states.times(thread);
 		analysis_.states.switched_in(thread, time_ns, wakeup);
+		if (off_cpu_ && window_.has(time_ns) && filter_.has_thread(analysis_.threads, thread) &&
+		    in_wanted_layer(thread))
+			add_stay(thread, analysis_.states.times(thread) - before, wakeup.thread);
+	}
+
+	// Where a thread was as it left its CPU, until it comes back.
+	void note_stack(ThreadId thread, const Sample &sample)
+	{
+		const auto index = static_cast<std::size_t>(thread);
+		if (!off_cpu_)
+			return;
+		if (index >= left_in_.size())
+			left_in_.resize(index + 1);
+		left_in_[index].clear();
+		append_call_chain(sample, &left_in_[index]);
+	}
+
+	void add_stay(ThreadId thread, const StateTimes &stay, std::optional<ThreadId> waker)
+	{
+		const auto index = static_cast<std::size_t>(thread);
+		if (index >= left_in_.size())
+			left_in_.resize(index + 1);
+		for (std::size_t i = 0; i < kThreadStates; i++) {
+			const ThreadState state = thread_state(i);
+			if (stay.ns[i] > 0 && state != ThreadState::on_cpu && state != ThreadState::unknown)
+				analysis_.stacks.add_wait(thread, left_in_[index], state,
+							  state == ThreadState::runnable ? std::nullopt : waker,
+							  stay.ns[i]);
+		}
+		left_in_[index].clear();
 	}
 
 	static bool tells_of_a_call(OwnEvent kind)
@@ -384,8 +420,7 @@ private:
 			analysis_.on_cpu.switched_out(thread, record.time_ns, preempted);
 			analysis_.states.switched_out(thread, record.time_ns, preempted);
 		} else {
-			analysis_.on_cpu.switched_in(thread, record.time_ns);
-			analysis_.states.switched_in(thread, record.time_ns);
+			visit_switch_in(thread, record.time_ns, {});
 		}
 	}
 
@@ -418,7 +453,7 @@ private:
 
 	const recording::PerfDataReader &reader_;
 	const SampleFilter &filter_;
-	const bool own_jobs_only_;
+	const bool own_jobs_only_, off_cpu_;
 	OwnEvents own_;
 	SampleValues values_;
 	Analysis &analysis_;
@@ -429,6 +464,7 @@ private:
 	uint64_t last_key_ = 0;
 	bool last_valid_ = false;
 	ThreadId last_thread_{};
+	std::vector<std::vector<Frame>> left_in_;   // by thread
 	std::vector<Frame> frames_;                 // scratch
 	std::vector<DefinitionNumber> open_layers_; // scratch
 };

@@ -75,6 +75,7 @@ struct AnalysisOptions {
 	bool own_jobs_only = false;                          // of processes that the recording names
 	OrderOptions order{};
 	std::string symbol_root{}; // where the recorded system's files lie; empty: here
+	bool off_cpu = false;      // stacks are those of threads off their CPUs, in ns, and not of samples
 };
 
 // Fills `analysis` from the recording. Error: usage, there is no such event.

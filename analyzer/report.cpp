@@ -66,6 +66,10 @@ std::string_view to_string(FrameKind kind)
 		return "function";
 	case FrameKind::kernel:
 		return "kernel";
+	case FrameKind::state:
+		return "state";
+	case FrameKind::waker:
+		return "waker";
 	}
 	return "unknown";
 }

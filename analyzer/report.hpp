@@ -96,7 +96,8 @@ struct QualityItem {
 
 // A tree of stacks with layers as frames above functions. Nodes stand in preorder: a parent before its children, and
 // node 0 is the root, named after the program. Siblings stand in order of falling total.
-enum class FrameKind { root, process, thread, layer, function, kernel };
+// state and waker: of time off a CPU, what a thread waited for and who woke it; innermost.
+enum class FrameKind { root, process, thread, layer, function, kernel, state, waker };
 std::string_view to_string(FrameKind kind);
 
 struct FlameNode {

@@ -361,11 +361,15 @@ Result<RecordingReport> make_recording_report(const std::string &path, const Rep
 	const auto decoded = recording::decode_private_section(reader->private_section());
 	const ordered_json section = decoded.ok() ? *decoded : ordered_json();
 	AnalysisOptions how{*filter, options.filter.event, options.drivers, has_others_jobs(section),
-			    {},      options.symbol_root};
+			    {},      options.symbol_root,  options.off_cpu};
 	if (options.progress)
 		how.order.progress = [&](uint64_t done) { options.progress(done, reader->file_size()); };
 	if (const Status done = analyze(*reader, how, &analysis); !done.ok())
 		return done.error();
+	if (options.off_cpu && !analysis.has_switches)
+		return Error{ErrorCode::usage,
+			     fmt::format("{} does not say when threads left their CPUs and came back", path), 0,
+			     "record without --no-switches, and processes rather than the whole machine"};
 	const NamedStacks stacks = analysis.stacks.named(program_name(recorded_command(*reader, section)));
 	RecordingReport result;
 	result.rows =
@@ -418,6 +422,8 @@ Result<RecordingReport> make_recording_report(const std::string &path, const Rep
 		report.tables.push_back(std::move(events));
 	if (options.flame)
 		report.flame = make_flame(stacks);
+	if (options.off_cpu)
+		report.flame.metric = "ns off CPU";
 	return result;
 }
 

@@ -24,6 +24,7 @@ struct ReportOptions {
 	std::optional<uint64_t> deadline_ns{}; // that inferences are to meet
 	std::string callers;                   // function whose callers are wanted
 	bool flame = true;                     // make the flame graph
+	bool off_cpu = false;                  // the flame graph is of threads off their CPUs
 	bool inline_frames = false;
 	bool lines = false;
 	bool debuginfod = false;                           // ask the servers of DEBUGINFOD_URLS for debug files

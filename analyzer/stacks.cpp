@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analyzer/stacks.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace neuroperf::analyzer {
@@ -40,7 +42,7 @@ uint32_t Stacks::base_of(ThreadId thread)
 	return node;
 }
 
-void Stacks::add(ThreadId thread, const std::vector<Frame> &frames)
+uint32_t Stacks::node_of(ThreadId thread, const std::vector<Frame> &frames)
 {
 	const ProcessId process = threads_.thread(thread).process;
 	const auto index = static_cast<std::size_t>(thread);
@@ -69,6 +71,21 @@ void Stacks::add(ThreadId thread, const std::vector<Frame> &frames)
 		path.frames.push_back(frame);
 		path.nodes.push_back(node);
 	}
+	return node;
+}
+
+void Stacks::add_wait(ThreadId thread, const std::vector<Frame> &frames, ThreadState state,
+		      std::optional<ThreadId> waker, uint64_t ns)
+{
+	uint32_t node = child(node_of(thread, frames), FrameKind::state, static_cast<uint32_t>(state));
+	if (waker)
+		node = child(node, FrameKind::waker, static_cast<uint32_t>(*waker));
+	nodes_[node].self += ns;
+}
+
+void Stacks::add(ThreadId thread, const std::vector<Frame> &frames)
+{
+	const uint32_t node = node_of(thread, frames);
 	nodes_[node].self++;
 	const Key &innermost = nodes_[node].key;
 	if (innermost.kind == FrameKind::function || innermost.kind == FrameKind::kernel)
@@ -95,6 +112,15 @@ NamedStacks Stacks::named(const std::string &root_name) const
 			break;
 		case FrameKind::layer:
 			node = tree.child(node, key.kind, layer_label(layers_, key.value));
+			break;
+		case FrameKind::state:
+			node = tree.child(node, key.kind,
+					  fmt::format("[{}]", info(static_cast<ThreadState>(key.value)).name));
+			break;
+		case FrameKind::waker:
+			node = tree.child(node, key.kind,
+					  "woken by " +
+						  thread_label(threads_.thread(static_cast<ThreadId>(key.value))));
 			break;
 		case FrameKind::function:
 		case FrameKind::kernel:

@@ -8,12 +8,14 @@
 #include <tsl/robin_map.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "analyzer/layers.hpp"
 #include "analyzer/place_numbers.hpp"
 #include "analyzer/stack_names.hpp"
+#include "analyzer/thread_states.hpp"
 #include "analyzer/threads.hpp"
 
 namespace neuroperf::analyzer {
@@ -35,11 +37,14 @@ public:
 	void set_options(const Options &options); // before the first sample
 	// One sample with its frames, innermost first; there must be one.
 	void add(ThreadId thread, const std::vector<Frame> &frames);
+	// Time that a thread was off its CPU: the frames it left in, perhaps none, what it waited for, who woke it.
+	void add_wait(ThreadId thread, const std::vector<Frame> &frames, ThreadState state,
+		      std::optional<ThreadId> waker, uint64_t ns);
 	NamedStacks named(const std::string &root_name) const;
 
 private:
-	// What a node of the tree stands for. value: ProcessId, ThreadId, DefinitionNumber, or the number of a
-	// function.
+	// What a node of the tree stands for. value: ProcessId, ThreadId, DefinitionNumber, ThreadState, or the number
+	// of a function.
 	struct Key {
 		uint32_t parent;
 		uint32_t value;
@@ -65,6 +70,7 @@ private:
 	};
 
 	uint32_t child(uint32_t parent, FrameKind kind, uint32_t value);
+	uint32_t node_of(ThreadId thread, const std::vector<Frame> &frames);
 	uint32_t base_of(ThreadId thread);
 
 	Options options_;

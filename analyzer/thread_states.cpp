@@ -252,6 +252,12 @@ void ThreadStates::count_wait_for_workers(Thread *thread, uint64_t until_ns, Thr
 	count(thread, worker.stay == Stay::off ? ThreadState::workers_wait : ThreadState::workers_run, until_ns);
 }
 
+StateTimes ThreadStates::times(ThreadId id) const
+{
+	const auto index = static_cast<std::size_t>(id);
+	return index < threads_.size() ? threads_[index].times : StateTimes{};
+}
+
 // An event that comes with the record of leaving the CPU, or just behind it, was before it: it does not bring the
 // thread back.
 StateTimes ThreadStates::runs(ThreadId id, uint64_t time_ns)

@@ -83,6 +83,7 @@ struct Wakeup {
 	recording::WokenBy by = recording::WokenBy::unknown;
 	std::optional<ThreadId> own_thread{}; // a thread of its own process
 	bool of_other_process = false;
+	std::optional<ThreadId> thread{}; // whoever it was
 };
 
 class ThreadStates {
@@ -106,6 +107,8 @@ public:
 	void started(ThreadId thread, ThreadId by) { workers_.started(thread, by); }
 	// Records of any thread may be missing before the next one.
 	void lost();
+	// As of its last event. While it is off its CPU this stay is not in them.
+	StateTimes times(ThreadId thread) const;
 	// The thread tells something itself, so it is on a CPU: its times so far.
 	StateTimes runs(ThreadId thread, uint64_t time_ns);
 

@@ -199,6 +199,10 @@ void add_export(CLI::App &app, ExportCommand *command)
 	exporter->add_option("--format", command->format, "json, folded (stacks, one a line) or svg (flame graph)")
 		->check(CLI::IsMember({"json", "folded", "svg"}))
 		->capture_default_str();
+	exporter->add_option("--metric", command->metric,
+			     "What flame graphs show: samples, or off-cpu (time that threads waited, in ns)")
+		->check(CLI::IsMember({"samples", "off-cpu"}))
+		->capture_default_str();
 	exporter->add_option("-o,--output", command->output, "File to write; without it, standard output");
 }
 

@@ -57,7 +57,8 @@ struct ScriptCommand {
 
 struct ExportCommand {
 	ReportInput input;
-	std::string format = "json"; // json, folded, svg
+	std::string format = "json";    // json, folded, svg
+	std::string metric = "samples"; // samples, off-cpu
 	std::string output;
 };
 

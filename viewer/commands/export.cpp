@@ -15,6 +15,12 @@ int run_export(const ExportCommand &command)
 		return exit_code(options.error());
 	}
 	options->flame = command.format != "json";
+	options->off_cpu = command.metric == "off-cpu";
+	if (options->off_cpu && !options->flame) {
+		print_error({ErrorCode::usage, "--metric off-cpu is for flame graphs", 0,
+			     "add --format svg or --format folded; the tables \"anatomy\" have the times in any case"});
+		return kExitUsage;
+	}
 	const auto report = load_report(command.input.path, std::move(*options));
 	if (!report.ok()) {
 		print_error(report.error());
