@@ -21,6 +21,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define NP_NO_USER_SIDE (0x10 | 0x200000) /* PF_IO_WORKER, PF_KTHREAD */
 #define NP_KERNEL_THREAD 0x200000
 #define NP_MOST_NESTED_NAMESPACES 8
+#define NP_OWN_FRAMES 3 /* of what runs this program */
 
 struct ns_common {
 	unsigned int inum;
@@ -89,6 +90,9 @@ struct {
 /* Events that found no room. */
 __u64 np_dropped = 0;
 
+/* Tell frames too: by frame pointers, which is all that a program like this can follow. */
+const volatile __u8 np_with_stacks = 0;
+
 /* enum np_file_argument, by number of the system call. */
 const volatile __u8 np_files[NP_MOST_SYSTEM_CALLS];
 
@@ -135,19 +139,24 @@ static __always_inline struct np_followed_thread *follow(struct task_struct *tas
 	return bpf_map_lookup_elem(&np_threads, &key);
 }
 
-static __always_inline struct np_switch *reserve(void *ring, const struct np_followed_thread *thread, __u64 time_ns,
-						 __u16 what)
+static __always_inline void fill(struct np_switch *event, const struct np_followed_thread *thread, __u64 time_ns,
+				 __u16 what)
 {
-	struct np_switch *event = ring ? bpf_ringbuf_reserve(ring, sizeof(*event), 0) : 0;
-	if (!event) {
-		__sync_fetch_and_add(&np_dropped, 1);
-		return 0;
-	}
 	event->time_ns = time_ns;
 	event->pid = thread->pid;
 	event->tid = thread->tid;
 	event->what = what;
 	event->cpu = bpf_get_smp_processor_id();
+}
+
+static __always_inline struct np_switch *reserve(void *ring, const struct np_followed_thread *thread, __u64 time_ns,
+						 __u16 what)
+{
+	struct np_switch *event = ring ? bpf_ringbuf_reserve(ring, sizeof(*event), 0) : 0;
+	if (event)
+		fill(event, thread, time_ns, what);
+	else
+		__sync_fetch_and_add(&np_dropped, 1);
 	return event;
 }
 
@@ -208,7 +217,27 @@ static __always_inline void take_cause(struct task_struct *task, __u32 state, in
 		take_awaited_file(task, np_files[system_call], first, second, event);
 }
 
-static __always_inline void left(struct task_struct *task, __u32 state, int preempted, __u64 now, void *ring)
+/* 0: there is no room. */
+static __always_inline int tell_with_stack(void *context, struct task_struct *task,
+					   const struct np_followed_thread *thread, __u32 state, int preempted,
+					   __u64 now, void *ring)
+{
+	struct np_switch_with_stack *event = ring ? bpf_ringbuf_reserve(ring, sizeof(*event), 0) : 0;
+	if (!event)
+		return 0;
+	fill(&event->event, thread, now, NP_SWITCH_OUT);
+	take_cause(task, state, preempted, &event->event);
+	const long kernel = bpf_get_stack(context, event->kernel, sizeof(event->kernel), NP_OWN_FRAMES);
+	const long user = bpf_get_stack(context, event->user, sizeof(event->user), BPF_F_USER_STACK);
+	event->kernel_frames = kernel > 0 ? (__u64)kernel / 8 : 0;
+	event->user_frames = user > 0 ? (__u64)user / 8 : 0;
+	event->padding = 0;
+	bpf_ringbuf_submit(event, np_wake_up(ring));
+	return 1;
+}
+
+static __always_inline void left(void *context, struct task_struct *task, __u32 state, int preempted, __u64 now,
+				 void *ring)
 {
 	if (state & NP_TASK_DEAD) {
 		const __u32 key = task->pid;
@@ -221,6 +250,11 @@ static __always_inline void left(struct task_struct *task, __u32 state, int pree
 		return;
 	}
 	thread->left_ns = now;
+	if (np_with_stacks) {
+		if (!tell_with_stack(context, task, thread, state, preempted, now, ring))
+			__sync_fetch_and_add(&np_dropped, 1);
+		return;
+	}
 	struct np_switch *event = reserve(ring, thread, now, NP_SWITCH_OUT);
 	if (!event)
 		return;
@@ -287,7 +321,7 @@ int np_on_switch(__u64 *arguments)
 	void *ring = np_ring_of_this_cpu();
 	const __u64 now = bpf_ktime_get_ns();
 	if (leaves)
-		left(prev, arguments[3], arguments[0] & 1, now, ring);
+		left(arguments, prev, arguments[3], arguments[0] & 1, now, ring);
 	if (comes)
 		got(next, now, ring);
 	return 0;

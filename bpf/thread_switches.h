@@ -66,6 +66,18 @@ struct np_switch {
 	};
 };
 
+#define NP_KERNEL_FRAMES 48
+#define NP_USER_FRAMES 127
+
+/* NP_SWITCH_OUT with the frames that the thread left in, innermost first, where they are wanted. */
+struct np_switch_with_stack {
+	struct np_switch event;
+	__u16 kernel_frames, user_frames; /* how many there are */
+	__u32 padding;
+	__u64 kernel[NP_KERNEL_FRAMES];
+	__u64 user[NP_USER_FRAMES];
+};
+
 #ifdef __cplusplus
 static_assert(sizeof(struct np_switch) == 48, "np_switch");
 #else

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collector/own_event_encoder.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
@@ -130,6 +131,38 @@ bool OwnEventEncoder::encode(const np_switch &event)
 	else
 		put<InterruptedPayload>(OwnEvent::interrupted, event.pid, event.tid, event.time_ns, uint32_t{0},
 					event.interrupt.begin_ns);
+	return true;
+}
+
+bool OwnEventEncoder::encode(const np_switch_with_stack &event)
+{
+	const np_switch &out = event.event;
+	if (!with_callchain_ || out.what != NP_SWITCH_OUT || muted_)
+		return encode(out);
+	recording::SwitchOutPayload payload{};
+	payload.state = out.out.state;
+	payload.system_call = out.out.system_call;
+	payload.device = out.out.device;
+	payload.file_type = out.out.file_type;
+	payload.flags = out.out.flags;
+	payload.common.type = static_cast<uint16_t>(OwnEvent::switch_out);
+	payload.common.pid = static_cast<int32_t>(out.tid);
+	chain_.clear();
+	const auto append = [this](uint64_t context, const __u64 *frames, std::size_t count) {
+		if (count == 0)
+			return;
+		chain_.push_back(context);
+		chain_.insert(chain_.end(), frames, frames + count);
+	};
+	append(PERF_CONTEXT_KERNEL, event.kernel, std::min<std::size_t>(event.kernel_frames, NP_KERNEL_FRAMES));
+	append(PERF_CONTEXT_USER, event.user, std::min<std::size_t>(event.user_frames, NP_USER_FRAMES));
+	const std::size_t size = recording::kRecordHeaderSize + 4 * 8 + 8 * chain_.size() + 4 + sizeof payload + 8;
+	if (buffer_.size() - used_ < size)
+		flush();
+	used_ += recording::encode_own_sample_with_chain(
+		buffer_.data() + used_, {out.pid, out.tid, out.time_ns, 0, own_event_id(OwnEvent::switch_out)}, chain_,
+		{reinterpret_cast<const char *>(&payload), sizeof payload});
+	buffered_events_++;
 	return true;
 }
 

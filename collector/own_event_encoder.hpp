@@ -52,6 +52,8 @@ public:
 	bool encode(const np_slot &slot, uint32_t pid, uint32_t tid, uint64_t time_ns);
 	// The same of what a thread did; times are CLOCK_MONOTONIC.
 	bool encode(const np_switch &event);
+	// With its frames, where the recording has call chains.
+	bool encode(const np_switch_with_stack &event);
 	// An event with strings, by its ready payload (recording::TextPayload).
 	void encode(recording::OwnEvent event, const recording::RecordIdentity &identity, std::string_view payload);
 	// Muted, slots are taken and forgotten: the recording has not begun yet. Events with strings are written still.
@@ -74,6 +76,7 @@ private:
 	std::vector<char> buffer_;
 	std::size_t used_ = 0;
 	uint64_t buffered_events_ = 0;
+	std::vector<uint64_t> chain_; // scratch
 	EncodedCounts counts_;
 	Status status_ = Done{};
 };

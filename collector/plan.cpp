@@ -172,6 +172,7 @@ void plan_context_switches(const RecordOptions &options, const HostSnapshot &hos
 	}
 	if (can_have_anatomy(options, host)) {
 		plan->anatomy = true;
+		plan->anatomy_with_stacks = options.callgraph != CallGraph::none;
 		plan->items.push_back({kOnAndOffCpu, PlanItem::State::open,
 				       "of each thread, with what it waits for and who wakes it, by BPF programs", ""});
 		return;

@@ -54,9 +54,10 @@ struct Plan {
 	std::vector<RuntimeDescription> runtimes; // to look for in what processes map
 	std::vector<std::string> drivers{};       // whose events are recorded, by names of descriptions
 	double probe_budget = 1;                  // share of a thread's time that their probes may cost
-	bool filters_samples = false; // events on whole CPUs, and a BPF program that keeps the target's samples
-	bool anatomy = false;         // switches of threads by a BPF program, with what they wait for
-	bool kernel_map = false;      // kernel addresses can be named
+	bool filters_samples = false;     // events on whole CPUs, and a BPF program that keeps the target's samples
+	bool anatomy = false;             // switches of threads by a BPF program, with what they wait for
+	bool anatomy_with_stacks = false; // and where they were as they left
+	bool kernel_map = false;          // kernel addresses can be named
 	std::optional<InvokingUser> run_as;
 	std::vector<PlanItem> items;
 

@@ -12,8 +12,9 @@
 namespace neuroperf::collector {
 namespace {
 
-constexpr std::size_t kTracepointRings = 64 << 20; // of all CPUs together
-constexpr std::size_t kSwitchRing = 1 << 20;       // 18,000 switches: a CPU takes 100 ms for so many
+constexpr std::size_t kTracepointRings = 64 << 20;     // of all CPUs together
+constexpr std::size_t kSwitchRing = 1 << 20;           // 18,000 switches: a CPU takes 100 ms for so many
+constexpr std::size_t kSwitchRingWithStacks = 8 << 20; // 5,600 of them
 constexpr std::size_t kSmallestTracepointRing = 256 << 10, kLargestTracepointRing = 4 << 20;
 
 std::string bytes_text(uint64_t bytes)
@@ -90,7 +91,8 @@ std::size_t tracepoint_ring_bytes(const RecordOptions &options, std::size_t cpus
 
 std::size_t switch_ring_bytes(const RecordOptions &options)
 {
-	return options.ring_bytes.value_or(kSwitchRing);
+	const std::size_t share = options.callgraph == CallGraph::none ? kSwitchRing : kSwitchRingWithStacks;
+	return options.ring_bytes.value_or(share);
 }
 
 std::vector<PlanItem> recording_items(const Plan &plan, const RecordOptions &options, const HostSnapshot &host)

@@ -56,6 +56,7 @@ struct ThreadSwitches::Impl {
 	std::size_t ring_bytes = 0;
 	std::vector<std::size_t> taken;     // bytes of this drain, by CPU
 	uint64_t room = 0;                  // events that this drain may still take
+	np_switch_with_stack with_stack{};  // scratch
 	OwnEventEncoder *encoder = nullptr; // while draining
 	ThreadSwitchesCounts counts;
 };
@@ -72,6 +73,7 @@ Status ThreadSwitches::Impl::load(const Plan &plan, std::size_t wanted_bytes)
 	program->rodata->np_namespace_device = pids.device;
 	program->rodata->np_namespace_inode = pids.inode;
 	program->rodata->np_wakeup_bytes = ring_bytes / 2;
+	program->rodata->np_with_stacks = plan.anatomy_with_stacks;
 	utsname machine{};
 	::uname(&machine);
 	const auto rules = recording::WaitRules::built_in(machine.machine);
@@ -132,7 +134,14 @@ int ThreadSwitches::Impl::take(void *context, void *data, std::size_t size)
 	const bool whole = size >= sizeof event;
 	if (whole)
 		std::memcpy(&event, data, sizeof event);
-	if (!whole || !self->encoder->encode(event)) {
+	bool taken = false;
+	if (size >= sizeof(np_switch_with_stack)) {
+		std::memcpy(&self->with_stack, data, sizeof self->with_stack);
+		taken = self->encoder->encode(self->with_stack);
+	} else if (whole) {
+		taken = self->encoder->encode(event);
+	}
+	if (!taken) {
 		self->counts.bad_records++;
 	} else {
 		self->counts.events++;

@@ -116,6 +116,22 @@ void append_own_sample(std::string *to, const RecordIdentity &identity, bool wit
 	to->append(record.bytes());
 }
 
+std::size_t encode_own_sample_with_chain(char *to, const RecordIdentity &identity, std::span<const uint64_t> chain,
+					 std::string_view payload)
+{
+	const std::size_t size = own_sample_size(payload.size(), true) + chain.size_bytes();
+	const auto raw_size = static_cast<uint32_t>((4 + payload.size() + 7) / 8 * 8 - 4);
+	ByteWriter record;
+	put_header(&record, PERF_RECORD_SAMPLE, PERF_RECORD_MISC_USER, size);
+	record.put(identity.id).put(identity.pid).put(identity.tid).put(identity.time_ns);
+	record.put(uint64_t{chain.size()});
+	for (const uint64_t address : chain)
+		record.put(address);
+	record.put(raw_size).put_bytes(payload).pad_to_multiple(8);
+	std::memcpy(to, record.bytes().data(), record.bytes().size());
+	return record.bytes().size();
+}
+
 TextPayload &TextPayload::text(std::size_t location, std::string_view text)
 {
 	text = text.substr(0, std::min<std::size_t>(text.find('\0'), 4096));

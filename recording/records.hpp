@@ -5,6 +5,7 @@
 #include <linux/perf_event.h>
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -100,6 +101,10 @@ char *encode_own_sample(char *to, const RecordIdentity &identity, bool with_call
 	std::memset(to, 0, raw_size - sizeof(Payload));
 	return to + (raw_size - sizeof(Payload));
 }
+
+// The same with a call chain, contexts included as perf has them. Returns how many bytes were written.
+std::size_t encode_own_sample_with_chain(char *to, const RecordIdentity &identity, std::span<const uint64_t> chain,
+					 std::string_view payload);
 
 // The same for payloads of any length (those with strings).
 void append_own_sample(std::string *to, const RecordIdentity &identity, bool with_callchain, std::string_view payload);

@@ -17,6 +17,9 @@ SWITCHED = ("on_cpu_ns", "runnable_ns", "blocked_ns", "unknown_ns")  # what the 
 STATES = (*SWITCHED, "interrupts_ns", "device_ns", "io_ns", "fault_ns", "workers_run_ns", "workers_wait_ns", "others_ns",
           "peers_ns", "sleep_ns")  # no events of a driver were recorded
 WAITING = re.compile(r"^layer (\w+) calls (\d+) wall_ns (\d+) cpu_ns (\d+) helper_cpu_ns (\d+) major_faults (\d+)$", re.M)
+STATE_FRAMES = {"[runnable]": "runnable_ns", "[I/O]": "io_ns", "[faults]": "fault_ns", "[sleep]": "sleep_ns",
+                "[workers on CPU]": "workers_run_ns", "[workers off CPU]": "workers_wait_ns", "[others]": "others_ns",
+                "[peers]": "peers_ns", "[blocked]": "blocked_ns", "[device]": "device_ns"}
 Waiting = collections.namedtuple("Waiting", "calls wall cpu helper faults")
 
 
@@ -106,6 +109,42 @@ class Anatomy(support.IntegrationTest):
         self.assertGreater(cpu["worker_burns"]["workers_ns"], 50 * cpu["fsync"]["workers_ns"])
         for row in rows.values():
             self.assertLessEqual(row["peers_ns"] + row["blocked_ns"], 0.01 * row["wall_ns"] + 50_000 * row["calls"])
+
+    def off_cpu(self, recording):
+        """Nanoseconds by layer and state, of a flame graph of waits; and its lines."""
+        done = support.run([support.NEUROPERF, "export", "-i", recording.path, "--format", "folded", "--metric", "off-cpu"])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        waits, lines = collections.Counter(), done.stdout.splitlines()
+        for line in lines:
+            frames, ns = line.rsplit(" ", 1)
+            frames = frames.split(";")
+            (state,) = [frame for frame in frames if frame.startswith("[") and frame in STATE_FRAMES]
+            waits[frames[2], state] += int(ns)
+        return waits, lines
+
+    def test_flame_graphs_of_waits_hold_what_the_table_holds(self):
+        support.require_root(self)
+        for options in ((), ("-g",)):
+            recording = self.record(program("waiting_layers"), ROUNDS, self.file("pages"), options=options)
+            self.assert_recorded(recording)
+            rows = {row["name"]: row for row in recording.report()["anatomy"]}
+            waits, lines = self.off_cpu(recording)
+            for name, row in rows.items():
+                if name == "round":
+                    continue
+                for frame, state in STATE_FRAMES.items():
+                    self.assertEqual(waits[name, frame], row[state], (name, state))
+            wakers = [line for line in lines if ";worker_burns;" in line and "woken by waiting_layers" in line]
+            self.assertTrue(wakers, lines)
+            in_fsync = [line for line in lines if ";fsync;" in line and "_[k];[I/O]" in line]
+            self.assertEqual(bool(in_fsync), bool(options), "with call chains only")
+
+    def test_flame_graphs_of_waits_need_switches(self):
+        recording = self.record(program("scripted_layers"), 1, options=("--no-switches",))
+        for form, hint in (("svg", "record without --no-switches"), ("json", "--format svg")):
+            done = support.run([support.NEUROPERF, "export", "-i", recording.path, "--metric", "off-cpu", "--format", form])
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(hint, done.stderr)
 
     def test_running_program(self):
         """What its threads were doing before nobody knows; then it is told as of one that was launched."""
