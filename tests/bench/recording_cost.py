@@ -83,6 +83,31 @@ def tracepoint(bench):
     bench.row(what, cost[0], cost[1], "<= 150 ns", "ns", "perf record")
 
 
+def anatomy(bench):
+    """Of the program and of who records it together: what was added to the plain run."""
+    seconds = 4
+    what = f"anatomy of a program with 20,000 context switches a second, {seconds} s: CPU added, a second"
+    if os.geteuid() != 0 or not has("perf"):
+        bench.no_row(what, "needs root and perf", "<= 0.7")
+        return
+    work = [bench.program("bench_switching"), str(seconds)]
+    options = {"plain": work,
+               "ours": [bench.neuroperf, "record", "-q", "-e", "cpu-clock", "-F", "1", "-o", bench.path("s.data"), "--", *work],
+               "records": [bench.neuroperf, "record", "-q", "--no-anatomy", "-e", "cpu-clock", "-F", "1", "-o",
+                           bench.path("r.data"), "--", *work],
+               "perf": [*PERF_RECORD, "-e", "sched:sched_switch", "-e", "sched:sched_waking", "-o", bench.path("p.data"),
+                        "--", *work]}
+    found = {name: [] for name in options}
+    for turn in range(9):
+        for name in sorted(options, reverse=turn % 2 == 0):
+            found[name].append(sum(cpu_of(bench, options[name])))
+    medians = {name: statistics.median(runs) for name, runs in found.items()}
+    added = {name: (medians[name] - medians["plain"]) / seconds * 1e3 for name in options}
+    bench.row(what, added["ours"], added["perf"], "<= 0.7", "ms", "perf record -e sched:sched_switch -e sched:sched_waking")
+    bench.row("the same without what threads wait for (--no-anatomy)", added["records"], added["perf"], "-", "ms",
+              "perf record -e sched:sched_switch -e sched:sched_waking")
+
+
 def many_threads(bench):
     threads = 200
     program = subprocess.Popen([bench.program("bench_fixed_work"), "threads", str(threads)], stdin=subprocess.PIPE,

@@ -32,6 +32,7 @@ BENCHMARKS = {
     "calls": (OWN, own_events.report_of_many),
     "sampling": (COST, recording_cost.sampling),
     "tracepoint": (COST, recording_cost.tracepoint),
+    "anatomy": (COST, recording_cost.anatomy),
     "threads": (COST, recording_cost.many_threads),
     "runtimes": (COST, runtimes.probes),
     "fp": (PERF, perf_files.report_of_fp_samples),
