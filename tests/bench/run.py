@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 
+import driver_jobs
 import own_events
 import perf_files
 import recording_cost
@@ -40,6 +41,7 @@ BENCHMARKS = {
     "unwind": (PERF, perf_files.unwinding),
     "inline": (PERF, perf_files.inlined_frames),
     "tracepoints": (PERF, perf_files.tracepoints),
+    "jobs": (PERF, driver_jobs.report_of_jobs),
     "sizes": (PERF, perf_files.sizes),
 }
 
