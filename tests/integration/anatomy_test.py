@@ -18,7 +18,7 @@ STATES = (*SWITCHED, "interrupts_ns", "device_ns", "io_ns", "fault_ns", "workers
           "peers_ns", "sleep_ns")  # no events of a driver were recorded
 WAITING = re.compile(r"^layer (\w+) calls (\d+) wall_ns (\d+) cpu_ns (\d+) helper_cpu_ns (\d+) major_faults (\d+)$", re.M)
 STATE_FRAMES = {"[runnable]": "runnable_ns", "[I/O]": "io_ns", "[faults]": "fault_ns", "[sleep]": "sleep_ns",
-                "[workers on CPU]": "workers_run_ns", "[workers off CPU]": "workers_wait_ns", "[others]": "others_ns",
+                "[workers run]": "workers_run_ns", "[workers wait]": "workers_wait_ns", "[others]": "others_ns",
                 "[peers]": "peers_ns", "[blocked]": "blocked_ns", "[device]": "device_ns"}
 Waiting = collections.namedtuple("Waiting", "calls wall cpu helper faults")
 

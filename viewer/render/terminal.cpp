@@ -84,10 +84,6 @@ constexpr std::array kKeepOrder = {
 	"calls",
 	"total_ns",
 	"on_cpu_ns",
-	"runnable_ns",
-	"npu_queue_ns",
-	"npu_run_ns",
-	"blocked_ns",
 	"total_samples",
 	"self_mean_ns",
 	"self_max_ns",
@@ -95,15 +91,38 @@ constexpr std::array kKeepOrder = {
 	"imbalance",
 	"compute_ns",
 	"exchange_ns",
+	"mostly",
+	"cpu_ns",
 	"wall_ns",
 };
 // Below this width tables show energy without its range; the totals and JSON have it.
 constexpr unsigned kWidthForRanges = 120;
 
+constexpr int kKeepStep = 100;
+
 int keep_of(const std::string &key)
 {
 	const auto *found = std::find(kKeepOrder.begin(), kKeepOrder.end(), key);
-	return found == kKeepOrder.end() ? 0 : static_cast<int>(found - kKeepOrder.begin()) + 1;
+	return found == kKeepOrder.end() ? 0 : kKeepStep * (static_cast<int>(found - kKeepOrder.begin()) + 1);
+}
+
+uint64_t sum_of(const Table &table, std::size_t column)
+{
+	uint64_t sum = 0;
+	for (const std::vector<Cell> &row : table.rows)
+		if (const auto *value = column < row.size() ? std::get_if<uint64_t>(&row[column]) : nullptr)
+			sum += *value;
+	return sum;
+}
+
+// Of parts of a whole (states of threads) those that hold much of it: around the time on a CPU.
+int keep_of_part(const Table &table, std::size_t column)
+{
+	uint64_t all = 0;
+	for (std::size_t c = 0; c < table.columns.size(); c++)
+		all += table.columns[c].quiet ? sum_of(table, c) : 0;
+	const double share = all > 0 ? static_cast<double>(sum_of(table, column)) / static_cast<double>(all) : 0;
+	return keep_of("on_cpu_ns") + static_cast<int>(kKeepStep * (share - 0.5));
 }
 
 const char *severity_colour(Severity severity)
@@ -247,7 +266,7 @@ private:
 	{
 		heading(whole.title);
 		Table table = whole.top(top_);
-		const std::vector<std::string> zeros = leave_out_zeros(&table);
+		const std::vector<std::string> zeros = leave_out_zeros(whole, &table);
 		if (table.rows.empty()) {
 			out_ += dim("none", style_) + "\n";
 			return;
@@ -269,22 +288,19 @@ private:
 			footnote("all 0: " + joined(zeros));
 	}
 
-	// Columns that need not be seen then, by their titles.
-	static std::vector<std::string> leave_out_zeros(Table *table)
+	// Takes out what need not be seen where all rows have 0. Returns the titles.
+	static std::vector<std::string> leave_out_zeros(const Table &whole, Table *shown)
 	{
-		std::vector<std::string> keys, titles;
-		for (std::size_t c = 0; c < table->columns.size(); c++) {
+		std::vector<std::string> titles;
+		for (std::size_t c = 0; c < whole.columns.size(); c++) {
 			const auto is_zero = [c](const std::vector<Cell> &row) {
 				return c < row.size() && row[c] == Cell(uint64_t{0});
 			};
-			if (!table->columns[c].quiet || table->rows.empty() ||
-			    !std::all_of(table->rows.begin(), table->rows.end(), is_zero))
+			if (!whole.columns[c].quiet || !std::all_of(whole.rows.begin(), whole.rows.end(), is_zero))
 				continue;
-			keys.push_back(table->columns[c].key);
-			titles.push_back(table->columns[c].title);
+			titles.push_back(whole.columns[c].title);
+			shown->leave_out(whole.columns[c].key);
 		}
-		for (const std::string &key : keys)
-			table->leave_out(key);
 		return titles;
 	}
 
@@ -320,7 +336,7 @@ private:
 		const bool known = std::any_of(table.rows.begin(), table.rows.end(), [&](const std::vector<Cell> &row) {
 			return c < row.size() && !is_absent(row[c]);
 		});
-		column.keep = known ? keep_of(metric.key) : -1;
+		column.keep = !known ? -1 : metric.quiet ? keep_of_part(table, c) : keep_of(metric.key);
 		if (metric.provenance == Provenance::modelled)
 			column.heading += " (modelled)";
 		return column;
