@@ -178,7 +178,7 @@ private:
 			return analysis_.layers.define(definition(),
 						       {what(number(1)), text(2), text(3), 0, 0, 0, 0, {}, {}, false});
 		case OwnEvent::switch_out:
-			visit_switch_out(thread_of(sample.identity), time_ns, number(0) == 0,
+			visit_switch_out(thread_of(sample.identity), time_ns, would_go_on(number(0), number(4)),
 					 wait_of(number(1), number(2), number(3), number(4)));
 			return note_stack(thread_of(sample.identity), sample);
 		case OwnEvent::switch_in:
@@ -223,6 +223,9 @@ private:
 			recording::WaitRules::built_in(reader_.text_feature(recording::kFeatureArch)));
 		analysis_.layers.follow(&analysis_.states);
 	}
+
+	// Who is preempted on the way to a wait has its state already, and will be back to go on.
+	static bool would_go_on(uint64_t state, uint64_t flags) { return state == 0 || flags & NP_SWITCH_PREEMPTED; }
 
 	static recording::Wait wait_of(uint64_t system_call, uint64_t device, uint64_t file_type, uint64_t flags)
 	{

@@ -199,7 +199,7 @@ static __always_inline void take_cause(struct task_struct *task, __u32 state, in
 	event->out.flags = (preempted ? NP_SWITCH_PREEMPTED : 0) |
 			   (BPF_CORE_READ_BITFIELD(task, in_iowait) ? NP_SWITCH_IO_WAIT : 0);
 	event->out.system_call = NP_NO_SYSTEM_CALL;
-	if (state == 0 || task->flags & NP_NO_USER_SIDE)
+	if (state == 0 || preempted || task->flags & NP_NO_USER_SIDE)
 		return;
 #if defined(__TARGET_ARCH_x86)
 	struct pt_regs___x86 *registers = (void *)bpf_task_pt_regs(task);

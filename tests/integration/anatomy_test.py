@@ -90,14 +90,17 @@ class Anatomy(support.IntegrationTest):
             row, one = rows[name], told[name]
             away = row["wall_ns"] - row["on_cpu_ns"] - row["interrupts_ns"]
             within = max(0.02 * one.wall, 50_000 * one.calls)
-            self.assertAlmostEqual(row[f"{state}_ns"] + row["runnable_ns"], away, delta=within, msg=name)
-            self.assertGreater(row[f"{state}_ns"], row["runnable_ns"], name)
+            self.assertAlmostEqual(row[f"{state}_ns"] + row["runnable_ns"], away, delta=within, msg=row)
+            self.assertGreater(row[f"{state}_ns"], row["runnable_ns"], row)
         if not told["faults"].faults:
             self.assertEqual(rows["faults"]["fault_ns"], 0)
         burns, sleeps = rows["worker_burns"], rows["worker_sleeps"]
         within = max(0.02 * told["worker_burns"].wall, 50_000 * ROUNDS)
-        self.assertAlmostEqual(burns["workers_run_ns"], told["worker_burns"].helper, delta=within)
-        self.assertLess(burns["workers_wait_ns"], within)
+        # The worker may get the caller's own CPU, before the caller has left it.
+        self.assertAlmostEqual(burns["workers_run_ns"] + burns["runnable_ns"], told["worker_burns"].helper,
+                               delta=within + 50_000 * ROUNDS, msg=burns)
+        self.assertGreater(burns["workers_run_ns"], burns["runnable_ns"], burns)
+        self.assertLess(burns["workers_wait_ns"], 0.2 * burns["wall_ns"], burns)
         self.assertAlmostEqual(sleeps["workers_run_ns"], told["worker_sleeps"].helper, delta=within)
         self.assertGreater(sleeps["workers_wait_ns"], 0.9 * sleeps["wall_ns"])
         cpu = {row["name"]: row for row in report["cpu_time"]}

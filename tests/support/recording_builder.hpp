@@ -187,10 +187,10 @@ public:
 	}
 	// The same with what the thread waits for, of recordings that say stat("anatomy", 1) first.
 	RecordingBuilder &leaves(uint32_t tid, uint64_t time_ns, int64_t system_call, uint32_t file_type = 0,
-				 uint32_t state = 1)
+				 uint32_t state = 1, uint32_t flags = 0)
 	{
 		return fixed(recording::OwnEvent::switch_out, tid, time_ns,
-			     recording::SwitchOutPayload{{}, state, system_call, 0, file_type, 0});
+			     recording::SwitchOutPayload{{}, state, system_call, 0, file_type, flags});
 	}
 	RecordingBuilder &comes(uint32_t tid, uint64_t time_ns, uint64_t woken_ns, uint32_t woken_by,
 				uint32_t waker_pid = 0, uint32_t waker_tid = 0)

@@ -317,6 +317,18 @@ TEST_F(AnatomyTest, WaitsBySystemCallAndWaker)
 	EXPECT_FALSE(cells.contains("npu_run_ns"));
 }
 
+TEST_F(AnatomyTest, WhoIsPreemptedOnTheWayToAWaitDoesNotWaitYet)
+{
+	constexpr uint32_t kPreempted = 1;
+	recording_.stat("anatomy", 1).define_layer(1, "wait").begin(100, 1, 1'000'000);
+	recording_.leaves(100, 1'010'000, kSleep, 0, 1, kPreempted).comes(100, 1'020'000, 0, 0);
+	recording_.leaves(100, 1'021'000, kSleep, 0, 1).comes(100, 1'030'000, 1'030'000, kByInterrupt);
+	recording_.end(100, 1, 1'050'000).finish();
+	const auto cells = row();
+	EXPECT_EQ(cells.at("runnable_ns"), 10'000u);
+	EXPECT_EQ(cells.at("sleep_ns"), 9'000u);
+}
+
 TEST_F(AnatomyTest, LossesMakeWhatWasLostUnknownAndNothingElse)
 {
 	recording_.stat("anatomy", 1).define_layer(1, "wait").begin(100, 1, 1'000'000);
