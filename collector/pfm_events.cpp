@@ -72,25 +72,4 @@ Result<RequestedEvent> pfm_event(const std::string &name)
 	return event;
 }
 
-std::vector<std::string> pfm_event_names()
-{
-	std::vector<std::string> names;
-	if (initialize() != PFM_SUCCESS)
-		return names;
-	for (int i = 0; i < PFM_PMU_MAX; i++) {
-		pfm_pmu_info_t pmu = {};
-		pmu.size = sizeof(pmu);
-		if (::pfm_get_pmu_info(static_cast<pfm_pmu_t>(i), &pmu) != PFM_SUCCESS || !pmu.is_present ||
-		    pmu.type == PFM_PMU_TYPE_OS_GENERIC)
-			continue;
-		for (int event = pmu.first_event; event != -1; event = ::pfm_get_event_next(event)) {
-			pfm_event_info_t info = {};
-			info.size = sizeof(info);
-			if (::pfm_get_event_info(event, PFM_OS_PERF_EVENT, &info) == PFM_SUCCESS)
-				names.push_back(fmt::format("{}::{}", pmu.name, info.name));
-		}
-	}
-	return names;
-}
-
 } // namespace neuroperf::collector

@@ -13,7 +13,4 @@ namespace neuroperf::collector {
 // not_found: libpfm4 knows no such event on this machine.
 Result<RequestedEvent> pfm_event(const std::string &name);
 
-// Of the PMUs that libpfm4 finds here, "pmu::EVENT"; not those of perf and the kernel, which have names of their own.
-std::vector<std::string> pfm_event_names();
-
 } // namespace neuroperf::collector

@@ -83,12 +83,6 @@ std::vector<Found> find_all(const std::string &events_folder, const std::string 
 	return found;
 }
 
-// A system's folder has files of its own beside its events.
-bool is_event(const std::string &folder)
-{
-	return ::access((folder + "/id").c_str(), F_OK) == 0;
-}
-
 Error none_found(const std::string &events_folder, const std::string &system, const std::string &name)
 {
 	const std::vector<std::string> systems = folder_names(events_folder);
@@ -156,19 +150,6 @@ Result<std::vector<RequestedEvent>> tracepoint_events(const std::string &system,
 		events.push_back(std::move(*event));
 	}
 	return events;
-}
-
-Result<std::vector<std::string>> tracepoint_names(const EventSources &sources)
-{
-	const std::string folder = find_events_folder(sources);
-	if (Status readable = check_readable(folder); !readable.ok())
-		return readable.error();
-	std::vector<std::string> names;
-	for (const std::string &system : folder_names(folder))
-		for (const std::string &event : folder_names(folder + "/" + system))
-			if (is_event(folder + "/" + system + "/" + event))
-				names.push_back(fmt::format("{}:{}", system, event));
-	return names;
 }
 
 } // namespace neuroperf::collector

@@ -12,9 +12,6 @@
 namespace neuroperf::collector {
 
 // True if tracefs can be read and has this system. For telling tracepoints from libpfm4's names with a colon.
-// All of them, "system:name"; why not, with a remedy.
-Result<std::vector<std::string>> tracepoint_names(const EventSources &sources);
-
 bool has_tracepoint_system(const std::string &system, const EventSources &sources);
 
 // By names, sorted; at most kMaxRequestedEvents, else an error. Their names are "system:name".

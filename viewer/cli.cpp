@@ -224,12 +224,10 @@ void add_doctor(CLI::App &app, DoctorCommand *command)
 void add_list(CLI::App &app, ListCommand *command)
 {
 	CLI::App *list = app.add_subcommand(
-		"list",
-		"Show what there is: devices, events; what is known: drivers, runtimes, and what of them a file has");
-	list->add_option("what", command->what, "runtimes, drivers, devices or events")
+		"list", "Show what is known: drivers; runtimes, and what of them a file or process has");
+	list->add_option("what", command->what, "runtimes or drivers")
 		->required()
-		->check(CLI::IsMember({"runtimes", "drivers", "devices", "events"}));
-	list->add_option("pattern", command->pattern, "Of events: only those that have it, or match its wildcards");
+		->check(CLI::IsMember({"runtimes", "drivers"}));
 	CLI::Option *file = list->add_option("--in", command->file, "Look into this executable or library");
 	list->add_option("-p,--pid", command->pid, "Look into what this process has mapped")
 		->type_name("PID")

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`neuroperf record` as a command: exit status, whose options are whose, the file, what it says, signals."""
 import os
-import re
 import signal
 import stat
 import subprocess
@@ -213,41 +212,6 @@ class Signals(support.IntegrationTest):
         recording = self.finish_record(process)
         self.assertIn(recording.status, (0, 3), recording.stderr)  # how often it came is not ours alone to say
         self.assertNotIn("still running", recording.stderr)
-
-
-class List(support.IntegrationTest):
-    def list(self, *words):
-        return run([NEUROPERF, "list", *words])
-
-    def test_listed_events_are_accepted(self):
-        done = self.list("events", "s*")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        named = [line.strip() for line in self.list("events").stdout.splitlines() if re.fullmatch(r"  [a-z-]+", line)]
-        self.assertIn("cpu-clock", named)
-        self.assertNotIn("bpf_trace_printk", named)
-        matching = [line.strip() for line in self.list("events", "sched_process").stdout.splitlines() if ":sched_process" in line]
-        if os.geteuid() == 0:
-            self.assertIn("sched:sched_process_fork", matching)
-        for event in (*named[:6], *matching[:4]):
-            done = run([NEUROPERF, "record", "--dry-run", "-e", event, "true"])
-            self.assertEqual(done.returncode, 0, f"{event}: {done.stderr}")
-            self.assertIn(event, done.stdout)
-
-    def test_events_that_are_not_there(self):
-        done = self.list("events", "no such event")
-        self.assertEqual((done.returncode, done.stdout), (1, ""))
-        self.assertIn('no event matches "no such event"', done.stderr)
-
-    def test_devices_are_those_of_the_classes(self):
-        done = self.list("devices")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        nodes = {f"/dev/{folder}/{name}" for folder, kind in (("accel", "accel"), ("dri", "drm"))
-                 for name in (os.listdir(f"/sys/class/{kind}") if os.path.isdir(f"/sys/class/{kind}") else ())
-                 if name.startswith(("accel", "renderD"))}
-        listed = {line for line in done.stdout.splitlines() if line.startswith("/dev/")}
-        self.assertLessEqual(nodes, listed)
-        if not listed:
-            self.assertIn("no accelerator", done.stdout)
 
 
 if __name__ == "__main__":

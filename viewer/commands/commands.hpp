@@ -78,8 +78,7 @@ struct ImportCommand {
 };
 
 struct ListCommand {
-	std::string what;    // "runtimes", "drivers", "devices", "events"
-	std::string pattern; // of events
+	std::string what; // "runtimes", "drivers"
 	std::string file;
 	int pid = 0;
 	std::vector<std::string> runtime_files, driver_files;
@@ -87,8 +86,6 @@ struct ListCommand {
 
 int run_record(const RecordCommand &command);
 int run_list(const ListCommand &command);
-int list_events(const ListCommand &command);
-int list_devices(const ListCommand &command);
 int run_import(const ImportCommand &command);
 int run_doctor(const DoctorCommand &command);
 int run_report(const ReportCommand &command);

@@ -137,10 +137,6 @@ int list_drivers(const std::vector<std::string> &files)
 
 int run_list(const ListCommand &command)
 {
-	if (command.what == "events")
-		return list_events(command);
-	if (command.what == "devices")
-		return list_devices(command);
 	if (command.what == "drivers")
 		return list_drivers(command.driver_files);
 	const auto runtimes = collector::chosen_runtimes({}, command.runtime_files);
