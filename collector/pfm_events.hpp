@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "collector/requested_event.hpp"
 #include "recording/result.hpp"
@@ -12,5 +13,13 @@ namespace neuroperf::collector {
 
 // not_found: libpfm4 knows no such event on this machine.
 Result<RequestedEvent> pfm_event(const std::string &name);
+
+struct PfmPmu {
+	std::string name;                // "skx"
+	std::vector<std::string> events; // "INST_RETIRED", "INST_RETIRED:ANY_P"; some need more, and cannot be encoded
+};
+
+// Those of this machine that are hardware, with all names of their events. An error if libpfm4 cannot be used.
+Result<std::vector<PfmPmu>> pfm_pmus();
 
 } // namespace neuroperf::collector

@@ -62,14 +62,11 @@ Status check_readable(const std::string &events_folder)
 		     fmt::format("as root: mount -t tracefs tracefs {}", root)};
 }
 
-struct Found {
-	std::string system, name;
-};
-
 // Every tracepoint of the systems that match, for patterns; names come from tracefs, so no path leads out of it.
-std::vector<Found> find_all(const std::string &events_folder, const std::string &system, const std::string &name)
+std::vector<TracepointName> find_all(const std::string &events_folder, const std::string &system,
+				     const std::string &name)
 {
-	std::vector<Found> found;
+	std::vector<TracepointName> found;
 	for (const std::string &candidate : folder_names(events_folder)) {
 		if (is_pattern(system) ? !matches(system, candidate) : system != candidate)
 			continue;
@@ -93,12 +90,14 @@ Error none_found(const std::string &events_folder, const std::string &system, co
 		fmt::format("no tracepoint {}:{}; tracefs is at {}", system, name,
 			    events_folder.substr(0, events_folder.rfind('/'))),
 		0,
-		near.empty() ? fmt::format("perf list '{}:*' lists them; its kernel module may have to be loaded",
-					   known ? system : "*")
-			     : near};
+		near.empty()
+			? fmt::format(
+				  "neuroperf list events '{}:*' lists them; its kernel module may have to be loaded",
+				  known ? system : "*")
+			: near};
 }
 
-Result<RequestedEvent> read_tracepoint(const std::string &events_folder, const Found &found)
+Result<RequestedEvent> read_tracepoint(const std::string &events_folder, const TracepointName &found)
 {
 	const std::string folder = fmt::format("{}/{}/{}", events_folder, found.system, found.name);
 	Result<std::string> id = read_kernel_file(folder + "/id");
@@ -129,13 +128,21 @@ bool has_tracepoint_system(const std::string &system, const EventSources &source
 			   [&](const std::string &name) { return name == system || matches(system, name); });
 }
 
+Result<std::vector<TracepointName>> tracepoint_names(const EventSources &sources)
+{
+	const std::string events_folder = find_events_folder(sources);
+	if (Status readable = check_readable(events_folder); !readable.ok())
+		return readable.error();
+	return find_all(events_folder, "*", "*");
+}
+
 Result<std::vector<RequestedEvent>> tracepoint_events(const std::string &system, const std::string &name,
 						      const EventSources &sources)
 {
 	const std::string events_folder = find_events_folder(sources);
 	if (Status readable = check_readable(events_folder); !readable.ok())
 		return readable.error();
-	const std::vector<Found> found = find_all(events_folder, system, name);
+	const std::vector<TracepointName> found = find_all(events_folder, system, name);
 	if (found.empty())
 		return none_found(events_folder, system, name);
 	if (found.size() > kMaxRequestedEvents)
@@ -143,7 +150,7 @@ Result<std::vector<RequestedEvent>> tracepoint_events(const std::string &system,
 			     fmt::format("it matches {} tracepoints, more than {}", found.size(), kMaxRequestedEvents),
 			     0, "name fewer of them"};
 	std::vector<RequestedEvent> events;
-	for (const Found &tracepoint : found) {
+	for (const TracepointName &tracepoint : found) {
 		Result<RequestedEvent> event = read_tracepoint(events_folder, tracepoint);
 		if (!event.ok())
 			return event.error();

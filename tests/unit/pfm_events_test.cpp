@@ -5,12 +5,16 @@
 
 #include <cstdlib>
 
+#include "collector/event_catalogue.hpp"
 #include "collector/event_syntax.hpp"
+#include "collector/pfm_events.hpp"
 #include "tests/support/event_sources.hpp"
 
 using namespace neuroperf;
 using namespace neuroperf::collector;
 using testing::HasSubstr;
+using testing::IsSupersetOf;
+using testing::StartsWith;
 
 namespace {
 
@@ -71,6 +75,42 @@ TEST(PfmEvents, Errors)
 	EXPECT_THAT(event("NO_SUCH_EVENT").name, HasSubstr("unknown event"));
 	EXPECT_THAT(event("BR_INST_RETIRED:zz").name, HasSubstr("libpfm4 cannot encode"));
 	EXPECT_THAT(event("INST_RETIRED:NOPE").name, HasSubstr("INST_RETIRED:NOPE"));
+}
+
+// What is listed can be encoded, except where an event needs a unit mask.
+TEST(PfmEvents, NamesOfThisMachine)
+{
+	const auto pmus = pfm_pmus();
+	ASSERT_TRUE(pmus.ok());
+	ASSERT_EQ(pmus->size(), 1u) << "no other than the forced one, and none of the kernel's names";
+	EXPECT_EQ(pmus->front().name, "skx");
+	EXPECT_THAT(pmus->front().events,
+		    IsSupersetOf({"INST_RETIRED", "INST_RETIRED:ANY_P", "BR_INST_RETIRED:CONDITIONAL"}));
+	std::size_t encoded = 0;
+	for (const std::string &name : pmus->front().events)
+		encoded += pfm_event("skx::" + name).ok() ? 1 : 0;
+	EXPECT_GT(encoded, pmus->front().events.size() * 8 / 10);
+}
+
+TEST(PfmEvents, AreListedAsTheyAreTaken)
+{
+	EventSources sources = test::MadeUpMachine().sources();
+	sources.use_pfm = true;
+	const EventTrial trial = [](const RequestedEvent &tried) {
+		return Availability{tried.attr.config == 0xc0, "not that one"};
+	};
+	std::size_t there = 0, listed = 0;
+	for (const EventKind &kind : list_events(sources, WordFilter("Inst_Retired*"), trial))
+		for (const EventFamily &family : kind.families)
+			for (const CataloguedEvent &one : family.events) {
+				EXPECT_THAT(one.text, StartsWith("skx::INST_RETIRED"));
+				EXPECT_EQ(event(one.text).name, one.text);
+				there += one.here.works ? 1 : 0;
+				listed++;
+			}
+	EXPECT_GT(listed, 3u);
+	EXPECT_GT(there, 0u);
+	EXPECT_LT(there, listed);
 }
 
 } // namespace
