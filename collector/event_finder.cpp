@@ -176,7 +176,8 @@ Error EventFinder::unknown(const std::string &name) const
 	if (colon == name.npos) {
 		const std::string near = did_you_mean(name, generic_event_names());
 		return {ErrorCode::not_found, "unknown event", 0,
-			near.empty() ? "perf list shows what there is; man neuroperf-record shows how to write it"
+			near.empty() ? "neuroperf list events shows what there is; man neuroperf-record shows how to "
+				       "write it"
 				     : near};
 	}
 	const std::string system = name.substr(0, colon), rest = name.substr(colon + 1);

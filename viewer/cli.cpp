@@ -224,10 +224,13 @@ void add_doctor(CLI::App &app, DoctorCommand *command)
 void add_list(CLI::App &app, ListCommand *command)
 {
 	CLI::App *list = app.add_subcommand(
-		"list", "Show what is known: drivers; runtimes, and what of them a file or process has");
-	list->add_option("what", command->what, "runtimes or drivers")
+		"list", "Show what is here: events for -e, accelerators; and what is known: drivers, runtimes");
+	list->add_option("what", command->what,
+			 "events that -e takes here, devices (accelerators), drivers or runtimes that are known")
 		->required()
-		->check(CLI::IsMember({"runtimes", "drivers"}));
+		->check(CLI::IsMember({"events", "devices", "drivers", "runtimes"}).description(""))
+		->type_name("SUBJECT");
+	list->add_option("pattern", command->pattern, "Events that match: 'sched:*', or a part of the name");
 	CLI::Option *file = list->add_option("--in", command->file, "Look into this executable or library");
 	list->add_option("-p,--pid", command->pid, "Look into what this process has mapped")
 		->type_name("PID")

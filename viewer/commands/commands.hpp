@@ -78,7 +78,8 @@ struct ImportCommand {
 };
 
 struct ListCommand {
-	std::string what; // "runtimes", "drivers"
+	std::string what;    // "runtimes", "drivers", "events", "devices"
+	std::string pattern; // of events
 	std::string file;
 	int pid = 0;
 	std::vector<std::string> runtime_files, driver_files;

@@ -11,6 +11,7 @@
 #include "collector/runtime_match.hpp"
 #include "recording/driver_description.hpp"
 #include "viewer/commands/commands.hpp"
+#include "viewer/commands/list_subjects.hpp"
 #include "viewer/messages.hpp"
 #include "viewer/render/display_text.hpp"
 
@@ -137,6 +138,16 @@ int list_drivers(const std::vector<std::string> &files)
 
 int run_list(const ListCommand &command)
 {
+	if (!command.pattern.empty() && command.what != "events") {
+		print_error({ErrorCode::usage,
+			     fmt::format("list {}: \"{}\" is one word too many", command.what, command.pattern), 0,
+			     "list events alone takes a pattern"});
+		return kExitUsage;
+	}
+	if (command.what == "events")
+		return list_events(command.pattern);
+	if (command.what == "devices")
+		return list_devices(command.driver_files);
 	if (command.what == "drivers")
 		return list_drivers(command.driver_files);
 	const auto runtimes = collector::chosen_runtimes({}, command.runtime_files);
