@@ -284,6 +284,7 @@ CHECKS = (
     # The site that the ELF note names, as any tool attaches to it, where no uprobe becomes a call (before 6.18).
     Check("usdt", ALL, f"{IN_TRACEFS}; {PROBE}; {WATCH}", (every_event_hit,)),
     # The virtual NPUs, see npu_checks.py. From here on they are there, and records have their events unless told otherwise.
+    Check("no_devices", ALL, "neuroperf list devices", (says("this machine has no accelerator: there is no /dev/accel/accel*"),)),
     Check("npu_modules", ALL, "while read -r module; do insmod $module || exit 1; done </etc/modules", ()),
     Check("npu_jobs", ALL, RECORD_NPU.format("-v", NPU_EVENTS, "npu_work vnpu"),
           (npu.jobs_of_vnpu, npu.one_after_the_other, npu.layers_take_their_time, copied_by_bpf)),
@@ -315,6 +316,9 @@ CHECKS = (
           "'npu_work -n 5 vnpu; sleep 0.1'", (npu.counted_with_samples,)),
     Check("npu_cannot_be_sampled", ALL, REFUSED.format("-a -e vnpu/spikes/ known_work"),
           (refuses("this machine cannot sample vnpu/spikes/"),)),
+    Check("npu_devices", ALL, "neuroperf list devices", (npu.devices_are_listed,)),
+    Check("npu_events", ALL, "neuroperf list events vnpu",
+          (says("  vnpu/spikes/ ", "it counts, but takes no samples", "\n  vnpu:vnpu_job_queue\n"),)),
     Check("accel_node", ("x86_6_12",), "npu_work vdrm", (npu.node_is("/dev/accel"),)),
     Check("render_node", ("x86_6_1_rt", "arm64_6_12"), "npu_work vdrm", (npu.node_is("/dev/dri"),)),
     # BPF programs at the probe, on the same kernels.

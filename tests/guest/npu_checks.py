@@ -301,3 +301,15 @@ def waits_for_the_npu(test, recording):
     test.assertEqual(len(report["tail"]), len(work["jobs"]))
     (jobs,) = report["jobs"]
     test.assertEqual((jobs["layer"], jobs["jobs"]), ("job", len(work["jobs"])))
+
+
+def devices_are_listed(test, recording):
+    """Both, each with the description by which a recording follows its jobs, and with tracepoints that are there."""
+    devices = {text.splitlines()[0]: text for text in re.split(r"\n(?=/dev/)", recording.stdout)}
+    test.assertEqual(len(devices), 2, recording.stdout)
+    test.assertIn("jobs     vnpu (Virtual NPU): tracepoints of vnpu (1 of 1 sources found)", devices["/dev/vnpu0"])
+    (drm,) = [text for node, text in devices.items() if node != "/dev/vnpu0"]
+    test.assertRegex(drm, r"^/dev/(accel/accel0|dri/renderD128)\n  driver   vdrm\n  bus      platform vdrm\n")
+    test.assertRegex(drm, r"jobs     vdrm \(Virtual DRM NPU\): no tracepoints of its own")
+    test.assertRegex(drm, r"jobs     drm_sched \(DRM scheduler\): tracepoints of gpu_scheduler")
+    test.assertRegex(drm, r"jobs     dma_fence \(DMA fences\): tracepoints of dma_fence \(1 of 1 sources found\)")
