@@ -131,7 +131,7 @@ void ThreadStates::switched_out(ThreadId id, uint64_t time_ns, bool preempted,
 				const std::optional<recording::Wait> &wait)
 {
 	Thread &thread = at(id);
-	end_stay(&thread, time_ns, {});
+	leave_off(&thread, time_ns);
 	thread.stay = Stay::off;
 	thread.preempted = preempted;
 	thread.wait = wait;
@@ -197,6 +197,19 @@ void ThreadStates::end_stay(Thread *thread, uint64_t time_ns, const Wakeup &wake
 	}
 	forget_changes(thread);
 	thread->stay = Stay::on;
+}
+
+// The thread is on a CPU. Where it has not come back the record of that is missing; if it would have said who woke the
+// thread, nobody knows what that did meanwhile.
+void ThreadStates::leave_off(Thread *thread, uint64_t time_ns)
+{
+	if (thread->stay != Stay::off || !thread->wait)
+		return end_stay(thread, time_ns, {});
+	count(thread, ThreadState::unknown, time_ns);
+	forget_changes(thread);
+	thread->stay = Stay::on;
+	thread->aways = 0;
+	thread->known_ns = thread->since_ns;
 }
 
 // From where it left its CPU until it was woken.
@@ -266,7 +279,7 @@ StateTimes ThreadStates::runs(ThreadId id, uint64_t time_ns)
 	if (thread.stay == Stay::off && time_ns - std::min(time_ns, thread.since_ns) <= kSkewNs)
 		count(&thread, ThreadState::on_cpu, time_ns);
 	else
-		end_stay(&thread, time_ns, {});
+		leave_off(&thread, time_ns);
 	thread.times.workers_ns = workers_.of(id, time_ns);
 	return thread.times;
 }

@@ -140,6 +140,7 @@ private:
 	Thread &at(ThreadId thread);
 	void count(Thread *thread, ThreadState state, uint64_t until_ns);
 	void end_stay(Thread *thread, uint64_t time_ns, const Wakeup &wakeup);
+	void leave_off(Thread *thread, uint64_t time_ns);
 	void count_wait(Thread *thread, uint64_t until_ns, const Wakeup &wakeup);
 	void count_wait_for_workers(Thread *thread, uint64_t until_ns, ThreadId worker);
 	void forget_changes(Thread *thread);

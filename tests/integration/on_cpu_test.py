@@ -14,25 +14,16 @@ Told = collections.namedtuple("Told", "cpu_ns voluntary involuntary")
 TOLD = re.compile(r"^thread (\d+) cpu_ns (\d+) voluntary (\d+) involuntary (\d+)$", re.M)
 SWITCH = re.compile(r"(\d+)(?: +\[\d+\])? +[\d.]+: +PERF_RECORD_SWITCH(?:_CPU_WIDE)? (IN|OUT preempt|OUT)")
 SCHEDULE = (4, 30, 500, 2000)  # threads, rounds, us of CPU time, us of sleep
-TICK_NS = 10_000_000           # of /proc/stat
 
 
 def told_threads(output):
     return {int(tid): Told(*map(int, rest)) for tid, *rest in TOLD.findall(output)}
 
 
-def stolen_ns():
-    """Time that the machine below took away while a thread was on a CPU, of all CPUs: no CPU time of the thread."""
-    with open("/proc/stat", encoding="ascii") as file:
-        _, *fields = file.readline().split()
-    hard_irq, soft_irq, stolen = (int(field) for field in fields[5:8])
-    return (hard_irq + soft_irq + stolen) * TICK_NS
-
-
 class SwitchTest(support.IntegrationTest):
     def setUp(self):
         super().setUp()
-        self.stolen_before = stolen_ns()
+        self.stolen_before = support.stolen_ns()
 
     def assert_as_told(self, recording):
         """A switch itself is CPU time of the thread that goes, and no time on a CPU; interrupts are the other way round."""
@@ -41,12 +32,12 @@ class SwitchTest(support.IntegrationTest):
         report = recording.report()
         self.assertNotIn("unknown_on_cpu", support.quality_codes(report))
         threads = {thread["tid"]: thread for thread in report["threads"]}
-        stolen = stolen_ns() - self.stolen_before
+        stolen = support.stolen_ns() - self.stolen_before
         for tid, truth in told.items():
             found = threads[tid]
             allowed = max(truth.cpu_ns * 0.02, 2_000_000)
             self.assertGreater(found["on_cpu_ns"], truth.cpu_ns - allowed, truth)
-            self.assertLess(found["on_cpu_ns"], truth.cpu_ns + allowed + (stolen + TICK_NS if stolen else 0), truth)
+            self.assertLess(found["on_cpu_ns"], truth.cpu_ns + allowed + (stolen + support.TICK_NS if stolen else 0), truth)
             # Between its last look and its end a thread may still be switched.
             self.assertIn(found["switches"] - found["preempted"] - truth.voluntary, (0, 1), (found, truth))
             self.assertIn(found["preempted"] - truth.involuntary, range(4), (found, truth))
@@ -71,9 +62,7 @@ class SwitchTest(support.IntegrationTest):
 
 class OnCpu(SwitchTest):
     def test_a_schedule(self):
-        recording = self.record(program("on_off_cpu"), *SCHEDULE)
-        self.assert_recorded(recording)
-        self.assert_as_told(recording)
+        self.assert_as_told(self.record_whole(program("on_off_cpu"), *SCHEDULE))
 
     def test_a_schedule_by_the_kernels_own_records(self):
         recording = self.record(program("on_off_cpu"), *SCHEDULE, options=("--no-anatomy",))
@@ -129,7 +118,7 @@ class OnCpu(SwitchTest):
         self.assertEqual(len(after), 3, "main and two workers")
         for tid in sorted(after)[1:]:
             found = threads[tid]
-            self.assertLess(found["on_cpu_ns"], (after[tid] - before[tid]) * 1.02 + 2_000_000 + stolen_ns()
+            self.assertLess(found["on_cpu_ns"], (after[tid] - before[tid]) * 1.02 + 2_000_000 + support.stolen_ns()
                             - self.stolen_before)
             self.assertGreater(found["on_cpu_ns"], 0)
         first = threads[sorted(after)[1]]

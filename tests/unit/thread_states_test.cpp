@@ -145,6 +145,27 @@ TEST_F(Waits, ForAWorkerOfWhomNothingIsKnownAreForPeers)
 	EXPECT_EQ(between(begin, 10 * kMs, 21 * kMs)[ThreadState::peers], 5 * kMs);
 }
 
+TEST_F(Waits, WithoutTheirEndAreUnknown)
+{
+	states.runs(kOther, 8 * kMs);
+	const StateTimes begin = states.runs(kThread, 10 * kMs);
+	states.switched_out(kThread, 12 * kMs, false, in_call(kSleep));
+	EXPECT_EQ(between(begin, 10 * kMs, 15 * kMs)[ThreadState::unknown], 3 * kMs);
+	states.switched_out(kThread, 16 * kMs, false, in_call(kSleep));
+	states.switched_in(kThread, 18 * kMs, {18 * kMs, recording::WokenBy::interrupt, {}, false, {}});
+	const StateTimes times = between(begin, 10 * kMs, 20 * kMs);
+	EXPECT_EQ(times[ThreadState::unknown], 3 * kMs);
+	EXPECT_EQ(times[ThreadState::sleep], 2 * kMs);
+	states.switched_out(kThread, 21 * kMs, false, in_call(kSleep));
+	states.switched_out(kThread, 23 * kMs, false, in_call(kSleep));
+	states.switched_in(kThread, 24 * kMs, {24 * kMs, recording::WokenBy::interrupt, {}, false, {}});
+	EXPECT_EQ(between(begin, 10 * kMs, 24 * kMs)[ThreadState::unknown], 5 * kMs);
+	// As a worker: what it did before that is not known either.
+	states.switched_out(kOther, 8 * kMs, false, in_call(kFutex));
+	states.switched_in(kOther, 21 * kMs, by_own(kThread, 17 * kMs));
+	EXPECT_EQ(states.times(kOther)[ThreadState::peers], 9 * kMs);
+}
+
 TEST_F(Waits, ForJobsAreNoSleep)
 {
 	const StateTimes begin = states.runs(kThread, 10 * kMs);
