@@ -264,6 +264,9 @@ private:
 		analysis_.on_cpu.switched_in(thread, time_ns);
 		const StateTimes before = analysis_.states.times(thread);
 		analysis_.states.switched_in(thread, time_ns, wakeup);
+		if (wakeup.time_ns != 0 && wakeup.time_ns <= time_ns && window_.has(time_ns) &&
+		    filter_.has_thread(analysis_.threads, thread))
+			analysis_.scheduling.add(thread, time_ns - wakeup.time_ns);
 		if (off_cpu_ && window_.has(time_ns) && filter_.has_thread(analysis_.threads, thread) &&
 		    in_wanted_layer(thread))
 			add_stay(thread, analysis_.states.times(thread) - before, wakeup.thread);

@@ -12,6 +12,7 @@
 #include "analyzer/collectives.hpp"
 #include "analyzer/driver_events.hpp"
 #include "analyzer/jobs.hpp"
+#include "analyzer/latency_tables.hpp"
 #include "analyzer/layers.hpp"
 #include "analyzer/on_cpu.hpp"
 #include "analyzer/own_events.hpp"
@@ -55,6 +56,7 @@ struct Analysis {
 	int counted_event = -1;                          // whose samples stacks, threads and `samples` are; -1: none
 	bool has_switches = false;                       // an event recorded context switches
 	bool has_waits = false;                          // and what threads waited for
+	SchedulingLatency scheduling;                    // where has_waits
 	uint64_t lost_switches = 0;                      // of those that tell it
 	bool samples_kernel = false;                     // the counted event is a clock or cycles, of the kernel too
 	uint64_t samples = 0;                            // of the counted event, inside the filter

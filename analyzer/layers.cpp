@@ -88,6 +88,7 @@ void Layers::define(DefinitionNumber number, Definition facts)
 	facts.steady = std::move(known->steady);
 	facts.warm_up = std::move(known->warm_up);
 	facts.deadline = known->deadline;
+	facts.periods = std::move(known->periods);
 	facts.exchange = facts.what == Definition::What::layer && is_exchange(facts.name, facts.kind);
 	*known = std::move(facts);
 }
@@ -169,6 +170,10 @@ void Layers::note_inference(Definition *known, const Open &call, ThreadId id, ui
 {
 	const SlowCall slow{call.number, id, call.begin_ns, wall_ns, states_ != nullptr, states};
 	slow_inferences_.add(slow);
+	Periods &periods = known->periods;
+	if (periods.last_begin_ns != 0 && call.begin_ns > periods.last_begin_ns)
+		periods.spread.add(call.begin_ns - periods.last_begin_ns);
+	periods.last_begin_ns = std::max(periods.last_begin_ns, call.begin_ns);
 	if (deadline_ns_)
 		known->deadline.add(slow, *deadline_ns_);
 }

@@ -17,6 +17,7 @@
 
 #include "analyzer/histogram.hpp"
 #include "analyzer/slow_calls.hpp"
+#include "analyzer/spread.hpp"
 #include "analyzer/thread_states.hpp"
 #include "analyzer/threads.hpp"
 
@@ -49,6 +50,12 @@ struct CallStats {
 	bool empty() const { return calls == 0 && !told_spikes && !told_synops; }
 };
 
+// From the begin of each call to that of the next one.
+struct Periods {
+	uint64_t last_begin_ns = 0;
+	Spread spread;
+};
+
 struct Definition {
 	enum class What { unknown, layer, inference, counter, mark };
 	What what = What::unknown;
@@ -58,6 +65,7 @@ struct Definition {
 	CallStats warm_up;         // the first calls, if the user wants them apart
 	bool exchange = false;     // between the ranks of a run (collectives.hpp)
 	DeadlineMisses deadline{}; // of an inference, if there is one
+	Periods periods{};         // of an inference
 };
 
 struct LayerProblems {

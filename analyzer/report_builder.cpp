@@ -399,6 +399,10 @@ Result<RecordingReport> make_recording_report(const std::string &path, const Rep
 	if (Table tail = make_tail(analysis.layers, analysis.threads, analysis.stream.first_ns, recorded);
 	    !tail.rows.empty())
 		report.tables.push_back(std::move(tail));
+	if (Table pace = make_pace(analysis.layers); !pace.rows.empty())
+		report.tables.push_back(std::move(pace));
+	if (Table scheduling = make_scheduling(analysis.scheduling, analysis.threads); !scheduling.rows.empty())
+		report.tables.push_back(std::move(scheduling));
 	if (options.deadline_ns)
 		if (Table deadline = make_deadline(analysis.layers, *options.deadline_ns, recorded);
 		    !deadline.rows.empty())

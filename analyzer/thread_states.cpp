@@ -191,7 +191,7 @@ void ThreadStates::end_stay(Thread *thread, uint64_t time_ns, const Wakeup &wake
 			count(thread, ThreadState::runnable, time_ns);
 		}
 		if (time_ns > out_ns)
-			thread->away[thread->aways++ % kRemembered] = {out_ns, time_ns};
+			remember(thread, {out_ns, time_ns});
 		break;
 	}
 	}
@@ -210,6 +210,14 @@ void ThreadStates::leave_off(Thread *thread, uint64_t time_ns)
 	thread->stay = Stay::on;
 	thread->aways = 0;
 	thread->known_ns = thread->since_ns;
+}
+
+void ThreadStates::remember(Thread *thread, Away away)
+{
+	const std::size_t at = thread->aways++ % kRemembered;
+	if (at >= thread->away.size())
+		thread->away.resize(at + 1);
+	thread->away[at] = away;
 }
 
 // From where it left its CPU until it was woken.

@@ -133,7 +133,7 @@ private:
 		DeviceWork work_at_out{}; // of the stay off, and what changed meanwhile:
 		std::vector<WorkChange> changes{};
 		bool too_many_changes = false;
-		std::array<Away, kRemembered> away{}; // the last ones, in turn
+		std::vector<Away> away{}; // the last kRemembered, in turn
 		uint64_t aways = 0;
 		StateTimes times;
 	};
@@ -143,6 +143,7 @@ private:
 	void leave_off(Thread *thread, uint64_t time_ns);
 	void count_wait(Thread *thread, uint64_t until_ns, const Wakeup &wakeup);
 	void count_wait_for_workers(Thread *thread, uint64_t until_ns, ThreadId worker);
+	void remember(Thread *thread, Away away);
 	void forget_changes(Thread *thread);
 
 	recording::WaitRules rules_;

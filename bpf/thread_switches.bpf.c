@@ -82,7 +82,7 @@ struct np_followed_thread {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, NP_MOST_FOLLOWED_THREADS);
 	__type(key, __u32);
 	__type(value, struct np_followed_thread);
 } np_threads SEC(".maps");

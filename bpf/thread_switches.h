@@ -10,7 +10,7 @@
 
 #define NP_MOST_SYSTEM_CALLS 512
 #define NP_NO_SYSTEM_CALL (-1)
-#define NP_MOST_FOLLOWED_THREADS 65536 /* at a time */
+#define NP_MOST_FOLLOWED_THREADS 16384 /* at a time */
 
 enum np_switch_what {
 	NP_SWITCH_OUT = 1,

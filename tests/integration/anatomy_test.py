@@ -122,6 +122,23 @@ class Anatomy(support.IntegrationTest):
         for row in rows.values():
             self.assertLessEqual(row["peers_ns"] + row["blocked_ns"], 0.01 * row["wall_ns"] + 50_000 * row["calls"])
 
+    def test_scheduling_latency_and_pace(self):
+        support.require_root(self)
+        _, report, rows = self.record_layers()
+        latency = report["scheduling"][0]
+        self.assertEqual(latency["name"], "scripted_layers")
+        for row in report["scheduling"]:
+            self.assertLessEqual(row["p50_ns"], row["p99_ns"])
+            self.assertLessEqual(row["p99_ns"], row["max_ns"])
+        # Each nanosleep and each answer by the pipe is a wake-up; what came of them is in "runnable".
+        (own,) = [row for row in report["scheduling"] if row["tid"] == report["tail"][0]["tid"]]
+        self.assertGreaterEqual(own["wakeups"], ROUNDS * (1 + 20))
+        self.assertLessEqual(own["max_ns"], sum(row["runnable_ns"] for row in rows.values() if row["kind"] == "scripted"))
+        (pace,) = report["pace"]
+        self.assertEqual((pace["name"], pace["periods"]), ("round", 4 * ROUNDS - 1))
+        self.assertGreaterEqual(pace["max_ns"], report["inferences"][0]["max_ns"])
+        self.assertEqual(pace["jitter_ns"], pace["p99_ns"] - pace["p50_ns"])
+
     def off_cpu(self, recording):
         """Nanoseconds by layer and state, of a flame graph of waits; and its lines."""
         done = support.run([support.NEUROPERF, "export", "-i", recording.path, "--format", "folded", "--metric", "off-cpu"])

@@ -345,6 +345,55 @@ TEST_F(AnatomyTest, LossesMakeWhatWasLostUnknownAndNothingElse)
 	EXPECT_EQ(analysis_->lost_in_process, 0u);
 }
 
+TEST_F(AnatomyTest, SchedulingLatencyIsFromBeingWokenToRunning)
+{
+	recording_.stat("anatomy", 1).comm(100, 100, 900, "app").comm(100, 101, 900, "late");
+	for (uint64_t i = 1; i <= 10; i++) {
+		recording_.leaves(100, 10'000 * i, kSleep)
+			.comes(100, 10'000 * i + 5'000, 10'000 * i + 4'900, kByInterrupt);
+		recording_.leaves(101, 10'000 * i, kSleep)
+			.comes(101, 10'000 * i + 5'000, 10'000 * i + 4'000, kByInterrupt);
+	}
+	recording_.leaves(100, 200'000, kSleep).comes(100, 210'000, 0, 0);                  // nobody knows when
+	recording_.leaves(100, 220'000, kSleep).comes(100, 230'000, 300'000, kByInterrupt); // made up
+	recording_.finish();
+	const auto report = make_report(path_, {});
+	ASSERT_TRUE(report.ok());
+	const Table *table = report->table("scheduling");
+	ASSERT_TRUE(table);
+	ASSERT_EQ(table->rows.size(), 2u);
+	const auto cell = [&](std::size_t row, const char *key) {
+		return std::get<uint64_t>(table->rows[row][static_cast<std::size_t>(table->column(key))]);
+	};
+	EXPECT_EQ(std::get<std::string>(table->rows[0][0]), "late") << "the longest first";
+	EXPECT_EQ(cell(0, "wakeups"), 10u);
+	EXPECT_EQ(cell(0, "max_ns"), 1'000u);
+	EXPECT_EQ(cell(0, "total_ns"), 10'000u);
+	EXPECT_EQ(cell(1, "wakeups"), 10u);
+	EXPECT_EQ(cell(1, "p50_ns"), 100u);
+}
+
+TEST_F(AnalysisTest, PaceIsFromBeginToBegin)
+{
+	recording_.define_inference(1, "step").define_inference(2, "once");
+	for (const uint64_t begin : {1'000, 2'000, 3'100, 4'100})
+		recording_.inference_begin(100, 1, begin).inference_end(100, 1, begin + 500);
+	recording_.inference_begin(100, 2, 9'000).inference_end(100, 2, 9'500).finish();
+	const auto report = make_report(path_, {});
+	ASSERT_TRUE(report.ok());
+	const Table *table = report->table("pace");
+	ASSERT_TRUE(table);
+	ASSERT_EQ(table->rows.size(), 1u);
+	const auto cell = [&](const char *key) {
+		return std::get<uint64_t>(table->rows[0][static_cast<std::size_t>(table->column(key))]);
+	};
+	EXPECT_EQ(cell("periods"), 3u);
+	EXPECT_EQ(cell("min_ns"), 1'000u);
+	EXPECT_EQ(cell("max_ns"), 1'100u);
+	EXPECT_EQ(cell("jitter_ns"), cell("p99_ns") - cell("p50_ns"));
+	EXPECT_EQ(report->table("scheduling"), nullptr);
+}
+
 TEST_F(AnatomyTest, OtherLossesChangeNothing)
 {
 	recording_.stat("anatomy", 1).define_layer(1, "wait").begin(100, 1, 1'000'000);
