@@ -8,8 +8,8 @@
 
 #include "analyzer/call_chain.hpp"
 #include "analyzer/sample_values.hpp"
+#include "analyzer/switch_records.hpp"
 #include "analyzer/task_records.hpp"
-#include "bpf/thread_switches.h"
 #include "recording/bytes.hpp"
 #include "recording/records.hpp"
 
@@ -28,7 +28,7 @@ public:
 	Collector(const recording::PerfDataReader &reader, const AnalysisOptions &options, Analysis *analysis)
 		: reader_(reader), filter_(options.filter), own_jobs_only_(options.own_jobs_only),
 		  off_cpu_(options.off_cpu), own_(reader), values_(reader), analysis_(*analysis),
-		  user_stacks_(reader, analysis->threads, options.symbol_root)
+		  user_stacks_(reader, analysis->threads, options.symbol_root), switches_(options.off_cpu, analysis)
 	{
 		analysis_.samples_of_event.resize(reader.events().size());
 		const auto &events = reader.events();
@@ -178,19 +178,23 @@ private:
 			return analysis_.layers.define(definition(),
 						       {what(number(1)), text(2), text(3), 0, 0, 0, 0, {}, {}, false});
 		case OwnEvent::switch_out:
-			visit_switch_out(thread_of(sample.identity), time_ns, would_go_on(number(0), number(4)),
-					 wait_of(number(1), number(2), number(3), number(4)));
-			return note_stack(thread_of(sample.identity), sample);
-		case OwnEvent::switch_in:
-			return visit_switch_in(thread_of(sample.identity), time_ns,
-					       wakeup_of(sample.identity.pid, number(0), number(1),
-							 static_cast<uint32_t>(number(2)),
-							 static_cast<uint32_t>(number(3))));
+			switches_.left(thread_of(sample.identity), time_ns,
+				       SwitchRecords::would_go_on(number(0), number(4)),
+				       SwitchRecords::wait_of(number(1), number(2), number(3), number(4)));
+			return switches_.left_in(thread_of(sample.identity), sample);
+		case OwnEvent::switch_in: {
+			const ThreadId thread = thread_of(sample.identity);
+			return switches_.came(thread, time_ns,
+					      switches_.wakeup_of(sample.identity.pid, number(0), number(1),
+								  static_cast<uint32_t>(number(2)),
+								  static_cast<uint32_t>(number(3))),
+					      counts(thread, time_ns));
+		}
 		case OwnEvent::interrupted:
 			return analysis_.states.interrupted(thread_of(sample.identity), number(0), time_ns);
 		case OwnEvent::recorder_stat:
 			if (text(0) == "anatomy")
-				begin_anatomy();
+				switches_.begin_anatomy(reader_.text_feature(recording::kFeatureArch));
 			if (std::string name = text(0);
 			    analysis_.recorder_stats.size() < kMaxStats || analysis_.recorder_stats.contains(name))
 				analysis_.recorder_stats[std::move(name)] = number(1);
@@ -214,89 +218,9 @@ private:
 		}
 	}
 
-	void begin_anatomy()
+	bool counts(ThreadId thread, uint64_t time_ns)
 	{
-		if (analysis_.has_waits)
-			return;
-		analysis_.has_waits = analysis_.has_switches = true;
-		analysis_.states.set_rules(
-			recording::WaitRules::built_in(reader_.text_feature(recording::kFeatureArch)));
-		analysis_.layers.follow(&analysis_.states);
-	}
-
-	// Who is preempted on the way to a wait has its state already, and will be back to go on.
-	static bool would_go_on(uint64_t state, uint64_t flags) { return state == 0 || flags & NP_SWITCH_PREEMPTED; }
-
-	static recording::Wait wait_of(uint64_t system_call, uint64_t device, uint64_t file_type, uint64_t flags)
-	{
-		recording::Wait wait;
-		wait.system_call = static_cast<int32_t>(system_call);
-		wait.device_major = static_cast<uint32_t>(device) >> 20;
-		wait.file_type = static_cast<uint16_t>(file_type);
-		wait.io_wait = flags & NP_SWITCH_IO_WAIT;
-		return wait;
-	}
-
-	Wakeup wakeup_of(uint32_t pid, uint64_t woken_by, uint64_t woken_ns, uint32_t waker_pid, uint32_t waker_tid)
-	{
-		Wakeup wakeup{woken_ns, recording::WokenBy::unknown, {}, false, {}};
-		if (woken_by <= static_cast<uint64_t>(recording::WokenBy::interrupt))
-			wakeup.by = static_cast<recording::WokenBy>(woken_by);
-		if (wakeup.by != recording::WokenBy::thread)
-			return wakeup;
-		wakeup.of_other_process = waker_pid != pid;
-		wakeup.thread = analysis_.threads.thread(waker_pid, waker_tid);
-		if (waker_pid == pid)
-			wakeup.own_thread = wakeup.thread;
-		return wakeup;
-	}
-
-	void visit_switch_out(ThreadId thread, uint64_t time_ns, bool runnable, const recording::Wait &wait)
-	{
-		analysis_.on_cpu.begin(time_ns);
-		analysis_.on_cpu.switched_out(thread, time_ns, runnable);
-		analysis_.states.switched_out(thread, time_ns, runnable, wait);
-	}
-
-	void visit_switch_in(ThreadId thread, uint64_t time_ns, const Wakeup &wakeup)
-	{
-		analysis_.on_cpu.begin(time_ns);
-		analysis_.on_cpu.switched_in(thread, time_ns);
-		const StateTimes before = analysis_.states.times(thread);
-		analysis_.states.switched_in(thread, time_ns, wakeup);
-		if (wakeup.time_ns != 0 && wakeup.time_ns <= time_ns && window_.has(time_ns) &&
-		    filter_.has_thread(analysis_.threads, thread))
-			analysis_.scheduling.add(thread, time_ns - wakeup.time_ns);
-		if (off_cpu_ && window_.has(time_ns) && filter_.has_thread(analysis_.threads, thread) &&
-		    in_wanted_layer(thread))
-			add_stay(thread, analysis_.states.times(thread) - before, wakeup.thread);
-	}
-
-	// Where a thread was as it left its CPU, until it comes back.
-	void note_stack(ThreadId thread, const Sample &sample)
-	{
-		const auto index = static_cast<std::size_t>(thread);
-		if (!off_cpu_)
-			return;
-		if (index >= left_in_.size())
-			left_in_.resize(index + 1);
-		left_in_[index].clear();
-		append_call_chain(sample, &left_in_[index]);
-	}
-
-	void add_stay(ThreadId thread, const StateTimes &stay, std::optional<ThreadId> waker)
-	{
-		const auto index = static_cast<std::size_t>(thread);
-		if (index >= left_in_.size())
-			left_in_.resize(index + 1);
-		for (std::size_t i = 0; i < kThreadStates; i++) {
-			const ThreadState state = thread_state(i);
-			if (stay.ns[i] > 0 && state != ThreadState::on_cpu && state != ThreadState::unknown)
-				analysis_.stacks.add_wait(thread, left_in_[index], state,
-							  state == ThreadState::runnable ? std::nullopt : waker,
-							  stay.ns[i]);
-		}
-		left_in_[index].clear();
+		return window_.has(time_ns) && filter_.has_thread(analysis_.threads, thread) && in_wanted_layer(thread);
 	}
 
 	static bool tells_of_a_call(OwnEvent kind)
@@ -419,14 +343,12 @@ private:
 		    !reader_.layout_of_other(record.bytes).parse_trailer(record.bytes, &identity) ||
 		    switch_event_ < 0 || reader_.event_of(identity.id) != switch_event_ || !is_one_thread(identity))
 			return;
-		analysis_.on_cpu.begin(record.time_ns);
 		const ThreadId thread = thread_of(identity);
 		if (record.misc & PERF_RECORD_MISC_SWITCH_OUT) {
 			const bool preempted = record.misc & PERF_RECORD_MISC_SWITCH_OUT_PREEMPT;
-			analysis_.on_cpu.switched_out(thread, record.time_ns, preempted);
-			analysis_.states.switched_out(thread, record.time_ns, preempted);
+			switches_.left(thread, record.time_ns, preempted, {});
 		} else {
-			visit_switch_in(thread, record.time_ns, {});
+			switches_.came(thread, record.time_ns, {}, counts(thread, record.time_ns));
 		}
 	}
 
@@ -464,13 +386,13 @@ private:
 	SampleValues values_;
 	Analysis &analysis_;
 	UserStacks user_stacks_;
+	SwitchRecords switches_;
 	int switch_event_ = -1; // index of the event that context switches come with; -1: none
 	bool begun_ = false;
 	TimeWindow window_;
 	uint64_t last_key_ = 0;
 	bool last_valid_ = false;
 	ThreadId last_thread_{};
-	std::vector<std::vector<Frame>> left_in_;   // by thread
 	std::vector<Frame> frames_;                 // scratch
 	std::vector<DefinitionNumber> open_layers_; // scratch
 };

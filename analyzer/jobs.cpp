@@ -19,15 +19,6 @@ uint32_t number_of(ThreadId thread)
 
 } // namespace
 
-void Durations::add(uint64_t duration_ns)
-{
-	count++;
-	total_ns += duration_ns;
-	min_ns = std::min(min_ns, duration_ns);
-	max_ns = std::max(max_ns, duration_ns);
-	histogram.add(duration_ns);
-}
-
 void Jobs::take(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool counted)
 {
 	switch (event.moment) {

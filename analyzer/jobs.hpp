@@ -21,20 +21,12 @@
 #include <vector>
 
 #include "analyzer/driver_events.hpp"
-#include "analyzer/histogram.hpp"
+#include "analyzer/durations.hpp"
 #include "analyzer/layers.hpp"
 #include "analyzer/thread_states.hpp"
 #include "analyzer/threads.hpp"
 
 namespace neuroperf::analyzer {
-
-struct Durations {
-	uint64_t count = 0, total_ns = 0, min_ns = UINT64_MAX, max_ns = 0;
-	Histogram histogram;
-
-	void add(uint64_t duration_ns);
-	uint64_t percentile(double share) const { return histogram.percentile(share, min_ns, max_ns); }
-};
 
 struct JobStats {
 	uint64_t jobs = 0, failed = 0; // ended

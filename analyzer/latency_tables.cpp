@@ -21,18 +21,17 @@ Table make_scheduling(const SchedulingLatency &latency, const Threads &threads)
 		     time_column("max_ns", "max", measured, false),
 		     time_column("total_ns", "total", measured, false)},
 		    {}};
-	std::vector<std::pair<uint32_t, const Spread *>> sorted;
-	for (const auto &[thread, spread] : latency.of_threads())
-		sorted.emplace_back(thread, &spread);
+	std::vector<std::pair<uint32_t, const Durations *>> sorted;
+	for (const auto &[thread, durations] : latency)
+		sorted.emplace_back(thread, &durations);
 	std::sort(sorted.begin(), sorted.end(), [](const auto &a, const auto &b) {
-		return a.second->max_ns() != b.second->max_ns() ? a.second->max_ns() > b.second->max_ns()
-								: a.first < b.first;
+		return a.second->max_ns != b.second->max_ns ? a.second->max_ns > b.second->max_ns : a.first < b.first;
 	});
-	for (const auto &[id, spread] : sorted) {
+	for (const auto &[id, waits] : sorted) {
 		const Thread &thread = threads.thread(static_cast<ThreadId>(id));
-		table.rows.push_back({thread.name, uint64_t{thread.tid}, spread->count(), spread->percentile_ns(0.5),
-				      spread->percentile_ns(0.95), spread->percentile_ns(0.99), spread->max_ns(),
-				      spread->total_ns()});
+		table.rows.push_back({thread.name, uint64_t{thread.tid}, waits->count, waits->percentile(0.5),
+				      waits->percentile(0.95), waits->percentile(0.99), waits->max_ns,
+				      waits->total_ns});
 	}
 	return table;
 }
@@ -48,12 +47,12 @@ Table make_pace(const Layers &layers)
 		     time_column("jitter_ns", "p99 - p50", derived, false)},
 		    {}};
 	for (const Definition &definition : layers.definitions()) {
-		const Spread &periods = definition.periods.spread;
-		if (periods.count() < 2)
+		const Durations &periods = definition.periods.durations;
+		if (periods.count < 2)
 			continue;
-		const uint64_t median = periods.percentile_ns(0.5), late = periods.percentile_ns(0.99);
-		table.rows.push_back({definition.name, periods.count(), median, periods.min_ns(), late,
-				      periods.max_ns(), late - std::min(median, late)});
+		const uint64_t median = periods.percentile(0.5), late = periods.percentile(0.99);
+		table.rows.push_back({definition.name, periods.count, median, periods.min_ns, late, periods.max_ns,
+				      late - std::min(median, late)});
 	}
 	return table;
 }

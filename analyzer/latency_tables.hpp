@@ -5,22 +5,15 @@
 
 #include <unordered_map>
 
+#include "analyzer/durations.hpp"
 #include "analyzer/layers.hpp"
 #include "analyzer/report.hpp"
-#include "analyzer/spread.hpp"
 #include "analyzer/threads.hpp"
 
 namespace neuroperf::analyzer {
 
-// Of each thread, from being woken to running.
-class SchedulingLatency {
-public:
-	void add(ThreadId thread, uint64_t ns) { spreads_[static_cast<uint32_t>(thread)].add(ns); }
-	const std::unordered_map<uint32_t, Spread> &of_threads() const { return spreads_; }
-
-private:
-	std::unordered_map<uint32_t, Spread> spreads_;
-};
+// By ThreadId; from being woken to running.
+using SchedulingLatency = std::unordered_map<uint32_t, Durations>;
 
 // By their longest one.
 Table make_scheduling(const SchedulingLatency &latency, const Threads &threads);

@@ -172,7 +172,7 @@ void Layers::note_inference(Definition *known, const Open &call, ThreadId id, ui
 	slow_inferences_.add(slow);
 	Periods &periods = known->periods;
 	if (periods.last_begin_ns != 0 && call.begin_ns > periods.last_begin_ns)
-		periods.spread.add(call.begin_ns - periods.last_begin_ns);
+		periods.durations.add(call.begin_ns - periods.last_begin_ns);
 	periods.last_begin_ns = std::max(periods.last_begin_ns, call.begin_ns);
 	if (deadline_ns_)
 		known->deadline.add(slow, *deadline_ns_);

@@ -15,9 +15,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "analyzer/durations.hpp"
 #include "analyzer/histogram.hpp"
 #include "analyzer/slow_calls.hpp"
-#include "analyzer/spread.hpp"
 #include "analyzer/thread_states.hpp"
 #include "analyzer/threads.hpp"
 
@@ -53,7 +53,7 @@ struct CallStats {
 // From the begin of each call to that of the next one.
 struct Periods {
 	uint64_t last_begin_ns = 0;
-	Spread spread;
+	Durations durations;
 };
 
 struct Definition {

@@ -106,6 +106,12 @@ ThreadStates::Thread &ThreadStates::at(ThreadId id)
 	return thread;
 }
 
+// Of a thread that is off its CPU since since_ns: whether a time makes sense.
+bool ThreadStates::ended_wait(const Thread &thread, const Wakeup &wakeup, uint64_t time_ns)
+{
+	return wakeup.time_ns >= thread.since_ns && wakeup.time_ns <= time_ns && wakeup.time_ns != 0;
+}
+
 void ThreadStates::count(Thread *thread, ThreadState state, uint64_t until_ns)
 {
 	if (until_ns <= thread->since_ns)
@@ -121,10 +127,14 @@ void ThreadStates::forget_changes(Thread *thread)
 	thread->too_many_changes = false;
 }
 
-void ThreadStates::switched_in(ThreadId id, uint64_t time_ns, const Wakeup &wakeup)
+std::optional<uint64_t> ThreadStates::switched_in(ThreadId id, uint64_t time_ns, const Wakeup &wakeup)
 {
-	end_stay(&at(id), time_ns, wakeup);
+	Thread &thread = at(id);
+	const bool waited = thread.stay == Stay::off && !thread.preempted;
+	const bool is_known = waited && ended_wait(thread, wakeup, time_ns);
+	end_stay(&thread, time_ns, wakeup);
 	workers_.switched_in(id, time_ns, wakeup.own_thread);
+	return is_known ? std::optional(time_ns - wakeup.time_ns) : std::nullopt;
 }
 
 void ThreadStates::switched_out(ThreadId id, uint64_t time_ns, bool preempted,
@@ -186,8 +196,7 @@ void ThreadStates::end_stay(Thread *thread, uint64_t time_ns, const Wakeup &wake
 		} else if (thread->too_many_changes) {
 			count(thread, ThreadState::unknown, time_ns);
 		} else {
-			const bool is_known = wakeup.time_ns >= out_ns && wakeup.time_ns < time_ns;
-			count_wait(thread, is_known ? wakeup.time_ns : time_ns, wakeup);
+			count_wait(thread, ended_wait(*thread, wakeup, time_ns) ? wakeup.time_ns : time_ns, wakeup);
 			count(thread, ThreadState::runnable, time_ns);
 		}
 		if (time_ns > out_ns)

@@ -94,8 +94,8 @@ public:
 	// What waits are for, of recordings that tell of them.
 	void set_rules(recording::WaitRules rules) { rules_ = std::move(rules); }
 
-	// In time order.
-	void switched_in(ThreadId thread, uint64_t time_ns, const Wakeup &wakeup = {});
+	// In time order. How long it took to get a CPU after it was woken, where that is known.
+	std::optional<uint64_t> switched_in(ThreadId thread, uint64_t time_ns, const Wakeup &wakeup = {});
 	// `preempted`: it would have gone on. `wait`: what the thread was doing, where that was recorded.
 	void switched_out(ThreadId thread, uint64_t time_ns, bool preempted,
 			  const std::optional<recording::Wait> &wait = {});
@@ -138,6 +138,7 @@ private:
 		StateTimes times;
 	};
 	Thread &at(ThreadId thread);
+	static bool ended_wait(const Thread &thread, const Wakeup &wakeup, uint64_t time_ns);
 	void count(Thread *thread, ThreadState state, uint64_t until_ns);
 	void end_stay(Thread *thread, uint64_t time_ns, const Wakeup &wakeup);
 	void leave_off(Thread *thread, uint64_t time_ns);

@@ -11,25 +11,9 @@
 
 #include "bpf/followed.h"
 #include "bpf/process_notice.h"
+#include "bpf/task_number.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-/* The recorder's pid namespace: inode of /proc/self/ns/pid; 0 if it is the first of all. */
-const volatile __u32 np_namespace_inode = 0;
-
-struct pid_namespace {
-	struct {
-		unsigned int inum;
-	} ns;
-} __attribute__((preserve_access_index));
-struct upid {
-	int nr;
-	struct pid_namespace *ns;
-} __attribute__((preserve_access_index));
-struct pid {
-	unsigned int level;
-	struct upid numbers[1];
-} __attribute__((preserve_access_index));
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -42,27 +26,9 @@ const volatile __u32 np_every_program = 0;
 /* Notices that found no room, and children that could not be marked. */
 __u64 np_notices_lost = 0;
 
-#define NP_NAMESPACES 33 /* the kernel's limit is 32 below the first */
-
-/* Of a process, by its first thread; 0 if the recorder's pid namespace does not see it. */
-static __always_inline __u32 process_number(struct task_struct *task)
-{
-	const struct pid *pid = task->thread_pid;
-	const __u32 level = BPF_CORE_READ(pid, level);
-	const char *numbers = (const char *)pid + bpf_core_field_offset(struct pid, numbers);
-	if (np_namespace_inode == 0)
-		return task->tgid;
-	for (__u32 i = 0; i < NP_NAMESPACES && i <= level; i++) {
-		const struct upid *number = (const struct upid *)(numbers + i * bpf_core_type_size(struct upid));
-		if (BPF_CORE_READ(number, ns, ns.inum) == np_namespace_inode)
-			return BPF_CORE_READ(number, nr);
-	}
-	return 0;
-}
-
 static __always_inline void notice(struct task_struct *task, __u32 what)
 {
-	const __u32 number = process_number(task);
+	const __u32 number = np_number_of(task->thread_pid, task->tgid);
 	struct np_process_notice *notice;
 	if (number == 0)
 		return;

@@ -12,7 +12,7 @@
 
 #include "bpf/cpu_rings.bpf.h"
 #include "bpf/recorded_processes.bpf.h"
-#include "bpf/thread_numbers.bpf.h"
+#include "bpf/task_number.bpf.h"
 #include "bpf/thread_switches.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -20,26 +20,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define NP_TASK_DEAD 0x80                 /* include/linux/sched.h, TASK_DEAD */
 #define NP_NO_USER_SIDE (0x10 | 0x200000) /* PF_IO_WORKER, PF_KTHREAD */
 #define NP_KERNEL_THREAD 0x200000
-#define NP_MOST_NESTED_NAMESPACES 8
-#define NP_OWN_FRAMES 3 /* of what runs this program */
-
-struct ns_common {
-	unsigned int inum;
-} __attribute__((preserve_access_index));
-
-struct pid_namespace {
-	struct ns_common ns;
-} __attribute__((preserve_access_index));
-
-struct upid {
-	int nr;
-	struct pid_namespace *ns;
-} __attribute__((preserve_access_index));
-
-struct pid {
-	unsigned int level;
-	struct upid numbers[1];
-} __attribute__((preserve_access_index));
+#define NP_OWN_FRAMES 3     /* of what runs this program */
+#define NP_LEAVING_NS 50000 /* between who wakes a thread that is just leaving, and its leaving */
 
 struct inode {
 	__u16 i_mode;
@@ -104,22 +86,12 @@ static __always_inline int np_is_followed(struct task_struct *task)
 	return recorded && *recorded == NP_RECORDED;
 }
 
-/* Of a task that need not be the current one: pid << 32 | tid. */
 static __always_inline __u32 number_here(struct task_struct *task)
 {
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-	const unsigned int level = BPF_CORE_READ(pid, level);
-	if (np_namespace_inode == 0)
-		return task->pid;
-	for (__u32 i = 0; i < NP_MOST_NESTED_NAMESPACES; i++) {
-		if (i > level)
-			break;
-		struct upid *number =
-			(void *)pid + bpf_core_field_offset(struct pid, numbers) + i * bpf_core_type_size(struct upid);
-		if (BPF_CORE_READ(number, ns, ns.inum) == np_namespace_inode)
-			return BPF_CORE_READ(number, nr);
-	}
-	return task->pid;
+	const __u32 number = np_number_of(task->thread_pid, task->pid);
+	if (number == 0)
+		__sync_fetch_and_add(&np_outside_namespace, 1);
+	return number ? number : task->pid;
 }
 
 static __always_inline struct np_followed_thread *followed(struct task_struct *task)
@@ -131,7 +103,7 @@ static __always_inline struct np_followed_thread *followed(struct task_struct *t
 static __always_inline struct np_followed_thread *follow(struct task_struct *task)
 {
 	const __u32 key = task->pid;
-	struct np_followed_thread *thread = bpf_map_lookup_elem(&np_threads, &key);
+	struct np_followed_thread *thread = followed(task);
 	if (thread)
 		return thread;
 	const struct np_followed_thread fresh = {.pid = number_here(task->group_leader), .tid = number_here(task)};
@@ -250,6 +222,8 @@ static __always_inline void left(void *context, struct task_struct *task, __u32 
 		return;
 	}
 	thread->left_ns = now;
+	if (state == 0 || preempted)
+		thread->woken_ns = 0; /* while it ran */
 	if (np_with_stacks) {
 		if (!tell_with_stack(context, task, thread, state, preempted, now, ring))
 			__sync_fetch_and_add(&np_dropped, 1);
@@ -270,16 +244,17 @@ static __always_inline void got(struct task_struct *task, __u64 now, void *ring)
 		return;
 	}
 	struct np_switch *event = reserve(ring, thread, now, NP_SWITCH_IN);
+	const __u64 woken_ns = thread->woken_ns;
+	thread->woken_ns = 0;
 	if (!event)
 		return;
-	/* It may be woken while it leaves, before its leaving is told on another CPU. */
-	const int was_woken = thread->woken_ns != 0;
-	event->in.woken_ns = was_woken && thread->woken_ns < thread->left_ns ? thread->left_ns : thread->woken_ns;
+	/* It may be woken while it leaves, before its leaving is told on another CPU; not long before. */
+	const int was_woken = woken_ns != 0 && woken_ns + NP_LEAVING_NS >= thread->left_ns;
+	event->in.woken_ns = !was_woken ? 0 : woken_ns < thread->left_ns ? thread->left_ns : woken_ns;
 	event->in.woken_by = was_woken ? thread->woken_by : NP_WOKEN_BY_NOBODY_KNOWN;
 	event->in.waker_pid = was_woken ? thread->waker_pid : 0;
 	event->in.waker_tid = was_woken ? thread->waker_tid : 0;
 	event->in.padding = 0;
-	thread->woken_ns = 0;
 	bpf_ringbuf_submit(event, np_wake_up(ring));
 }
 

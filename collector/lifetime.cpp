@@ -24,8 +24,8 @@ constexpr uint64_t kWatchPeriodNs = 100'000'000;
 
 } // namespace
 
-Lifetime::Lifetime(const RecordOptions &options, const Target &target, uint64_t start_ns)
-	: options_(options), start_ns_(start_ns)
+Lifetime::Lifetime(const RecordOptions &options, const Target &target)
+	: options_(options), start_ns_(monotonic_now_ns())
 {
 	if (target.kind == Target::Kind::tasks)
 		watch_.emplace(target);

@@ -17,11 +17,13 @@ namespace neuroperf::collector {
 
 class Lifetime {
 public:
-	Lifetime(const RecordOptions &options, const Target &target, uint64_t start_ns);
+	Lifetime(const RecordOptions &options, const Target &target);
 
 	int descriptor() const { return signals_.descriptor(); } // to poll; -1: could not be made
 	// Signals are passed on to it from now on.
 	void set_program(pid_t program) { program_ = program; }
+	// What has a duration lasts from here on; at first, from when this was made.
+	void begin(uint64_t start_ns) { start_ns_ = start_ns; }
 	void handle_signals();
 	// `more_to_come`: processes that the tasks have forked are still recorded.
 	bool is_over(bool more_to_come);
@@ -38,7 +40,7 @@ private:
 	bool tasks_have_ended(uint64_t now, bool more_to_come);
 
 	const RecordOptions &options_;
-	const uint64_t start_ns_;
+	uint64_t start_ns_;
 	SignalSource signals_;
 	std::optional<TargetWatch> watch_; // with running tasks only
 	uint64_t last_watch_ns_ = 0;

@@ -57,7 +57,7 @@ class Session {
 public:
 	Session(const RecordOptions &options, const HostSnapshot &host, const Plan &plan)
 		: options_(options), host_(host), sources_(plan), clock_(plan.counter_clock),
-		  start_ns_(clock_.latest().monotonic_ns), lifetime_(options, plan.target, start_ns_)
+		  lifetime_(options, plan.target)
 	{
 	}
 
@@ -102,7 +102,7 @@ private:
 	OpenFileLimit open_files_; // as it was at the start
 	Sources sources_;
 	CounterClock clock_;
-	const uint64_t start_ns_;
+	uint64_t start_ns_ = 0; // of the program; of running tasks, of the recording
 	Lifetime lifetime_;
 	std::optional<Launch> launch_; // with a command only
 
@@ -299,6 +299,8 @@ Result<RecordSummary> Session::run()
 			return started.error();
 		}
 	}
+	start_ns_ = monotonic_now_ns();
+	lifetime_.begin(start_ns_);
 	while (!is_over()) {
 		wait_and_handle(period_ns_);
 		end_delay_if_due();

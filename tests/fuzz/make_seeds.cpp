@@ -36,8 +36,11 @@ void seed(const std::string &target, const std::string &name, std::string_view b
 void fill(RecordingBuilder &recording, bool callchain)
 {
 	recording.comm(100, 100, 10, "app", true).map(100, 11, 0x1000, 0x1000, 0, "/nowhere/app");
+	recording.stat("anatomy", 1);
 	recording.define_layer(1, "conv", "conv", {{}, 1, 8, 64, 64, 72, 0, 0}).define_inference(2, "step");
 	recording.inference_begin(100, 2, 90, 1).begin(100, 1, 100).spikes(100, 1, 110, 5).synops(100, 1, 120, 50);
+	recording.interrupted(100, 121, 123).leaves(100, 124, 202).comes(101, 125, 0, 0).leaves(101, 126, 35);
+	recording.comes(100, 129, 127, 1, 100, 101);
 	recording.sample(100, 100, 130, 0x1010,
 			 callchain ? std::vector<uint64_t>{PERF_CONTEXT_USER, 0x1010, 0x1020}
 				   : std::vector<uint64_t>{});

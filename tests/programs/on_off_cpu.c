@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "thread_clocks.h"
 
 enum { kMaxThreads = 64 };
 
@@ -26,20 +27,6 @@ struct worker {
 };
 
 static long rounds, burn_us, sleep_us;
-
-static uint64_t cpu_time_ns(void)
-{
-	struct timespec time;
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
-static void burn(uint64_t ns)
-{
-	const uint64_t end = cpu_time_ns() + ns;
-	while (cpu_time_ns() < end)
-		;
-}
 
 static void *work(void *argument)
 {
@@ -54,7 +41,7 @@ static void *work(void *argument)
 			nanosleep(&pause, NULL);
 	}
 	getrusage(RUSAGE_THREAD, &worker->usage);
-	worker->cpu_ns = cpu_time_ns();
+	worker->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	return NULL;
 }
 

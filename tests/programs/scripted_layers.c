@@ -17,8 +17,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "thread_clocks.h"
 
 struct scripted {
 	const char *name;
@@ -29,20 +30,6 @@ struct scripted {
 
 static int to_child[2], from_child[2];
 static atomic_int contending;
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec time;
-	clock_gettime(clock, &time);
-	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
-static void burn(uint64_t ns)
-{
-	const uint64_t end = clock_ns(CLOCK_THREAD_CPUTIME_ID) + ns;
-	while (clock_ns(CLOCK_THREAD_CPUTIME_ID) < end)
-		;
-}
 
 static void compute(void)
 {

@@ -23,8 +23,9 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "thread_clocks.h"
 
 enum { kPage = 4096, kPages = 256, kWaitMs = 3 };
 
@@ -44,20 +45,6 @@ static enum job job;
 static uint64_t helper_ns;
 static int to_child[2], from_child[2], file, terminal;
 static volatile char *pages;
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec time;
-	clock_gettime(clock, &time);
-	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
-static void burn(uint64_t ns)
-{
-	const uint64_t end = clock_ns(CLOCK_THREAD_CPUTIME_ID) + ns;
-	while (clock_ns(CLOCK_THREAD_CPUTIME_ID) < end)
-		;
-}
 
 static void sleep_ms(void)
 {
