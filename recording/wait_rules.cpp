@@ -162,7 +162,7 @@ private:
 		if (!architecture_)
 			return {};
 		const int number = seccomp_syscall_resolve_name_arch(*architecture_, name.c_str());
-		if (number < 0 || static_cast<std::size_t>(number) >= WaitRules::kMostSystemCalls)
+		if (static_cast<std::size_t>(number) >= WaitRules::kMostSystemCalls) // negative ones too
 			return {};
 		return static_cast<std::size_t>(number);
 	}

@@ -83,6 +83,7 @@ class Anatomy(support.IntegrationTest):
         self.assert_sums(report, rows)
         self.assert_clocks(told, rows)
         self.assertGreater(rows["contend"]["runnable_ns"], 0.3 * rows["contend"]["wall_ns"])
+        self.assertGreater(rows["contend"]["interrupts_ns"], 0, "the clock ticks meanwhile")
         self.assertGreater(rows["sleep"]["sleep_ns"], 0.9 * rows["sleep"]["wall_ns"])
         self.assertGreater(rows["ping_pong"]["others_ns"], 0.5 * rows["ping_pong"]["wall_ns"])
         for name in told:
