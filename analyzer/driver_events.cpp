@@ -81,8 +81,11 @@ void DriverEvents::add(const recording::PerfDataReader &reader, const DriverDesc
 			if (!format || !is_named(*format, from.event))
 				continue;
 			bool whole = true; // an event that lacks a field tells nothing
+			const recording::DriverProbe *probe = driver.probe_of(from.event);
 			const auto field = [&](const std::string &name) {
 				const EventField *found = name.empty() ? nullptr : format->field(name);
+				if (const EventField *own = probe ? probe->field(name) : nullptr)
+					found = own; // what the description says now, not when it was recorded
 				whole &= name.empty() || found;
 				return found ? *found : EventField{};
 			};
@@ -101,10 +104,21 @@ void DriverEvents::add(const recording::PerfDataReader &reader, const DriverDesc
 			rule.device = field(from.device);
 			rule.driver = field(from.driver);
 			rule.status = field(from.status);
+			rule.ran = field(from.ran_ns);
+			rule.jobs = field(from.jobs);
+			rule.engine_name = from.engine_name;
 			if (whole)
 				rules_of_event_[i].push_back(std::move(rule));
 		}
 	sources_.push_back({&driver, &source, 0});
+}
+
+// It could not be read when the event came.
+bool DriverEvents::lacks_key(const Rule &rule, std::string_view payload)
+{
+	return std::any_of(rule.key.begin(), rule.key.end(), [&](const EventField &field) {
+		return field.offset > payload.size() || field.size > payload.size() - field.offset;
+	});
 }
 
 void DriverEvents::each(int event, std::string_view payload, const std::function<void(const JobEvent &)> &take)
@@ -114,7 +128,7 @@ void DriverEvents::each(int event, std::string_view payload, const std::function
 			return has_value(condition.field, condition.value, payload);
 		};
 		if (!std::all_of(rule.where.begin(), rule.where.end(), holds) ||
-		    std::any_of(rule.except.begin(), rule.except.end(), holds))
+		    std::any_of(rule.except.begin(), rule.except.end(), holds) || lacks_key(rule, payload))
 			continue;
 		JobEvent told;
 		told.moment = rule.moment;
@@ -126,6 +140,7 @@ void DriverEvents::each(int event, std::string_view payload, const std::function
 		const auto text = [&](const EventField &field) {
 			return field.is_text ? recording::read_text(field, payload) : std::string_view();
 		};
+		told.engine = rule.engine_name;
 		if (rule.engine.size() == 1 && rule.engine[0].is_text) {
 			told.engine = text(rule.engine[0]);
 		} else if (!rule.engine.empty()) {
@@ -139,6 +154,8 @@ void DriverEvents::each(int event, std::string_view payload, const std::function
 		told.device = text(rule.device);
 		told.driver = text(rule.driver);
 		told.status = rule.status.size != 0 ? recording::read_number(rule.status, payload) : 0;
+		told.jobs = rule.jobs.size != 0 ? recording::read_number(rule.jobs, payload) : 1;
+		told.ran_ns = rule.ran.size != 0 ? recording::read_number(rule.ran, payload) : 0;
 		sources_[rule.source].events++;
 		take(told);
 	}

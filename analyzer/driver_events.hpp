@@ -28,6 +28,8 @@ struct JobEvent {
 	JobKey key;
 	std::string_view driver, device, engine; // as the event names them; mostly empty
 	uint64_t status = 0;                     // not 0: failed
+	uint64_t jobs = 1;                       // of job_done: so many of this key end
+	uint64_t ran_ns = 0;                     // how long the job ran, as the device says; 0: it does not
 	uint32_t source = 0;                     // index into sources()
 };
 
@@ -65,10 +67,12 @@ private:
 		recording::JobMoment moment{};
 		std::vector<Condition> where, except;
 		std::vector<recording::EventField> key, engine;
-		recording::EventField device, driver, status; // size 0: not told
+		std::string_view engine_name;
+		recording::EventField device, driver, status, ran, jobs; // size 0: not told
 	};
 	void add(const recording::PerfDataReader &reader, const recording::DriverDescription &driver,
 		 const recording::DriverSource &source);
+	static bool lacks_key(const Rule &rule, std::string_view payload);
 
 	std::vector<recording::DriverDescription> drivers_;
 	std::vector<LiveSource> sources_;

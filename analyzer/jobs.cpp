@@ -21,6 +21,42 @@ uint32_t number_of(ThreadId thread)
 
 void Jobs::take(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool counted)
 {
+	if (drivers_.sources()[event.source].source->in_order)
+		return take_in_order(event, thread, time_ns, counted);
+	take_one(event, thread, time_ns, counted);
+}
+
+// Jobs of one key are told apart by their number in it. After a loss the count begins anew: jobs that were open then
+// stay so.
+void Jobs::take_in_order(JobEvent event, ThreadId thread, uint64_t time_ns, bool counted)
+{
+	const JobKey key = event.key;
+	if (ordered_.size() >= kMostOpen && !ordered_.contains(key)) {
+		problems_.too_many++;
+		return;
+	}
+	Ordered &ordered = ordered_[key];
+	if (ordered.losses != losses_)
+		ordered.done = ordered.queued;
+	ordered.losses = losses_;
+	const auto numbered = [&](uint64_t number) {
+		event.key.number[1] = (key.number[1] ^ number) * 0x9e3779b97f4a7c15 + number;
+		take_one(event, thread, time_ns, counted);
+	};
+	switch (event.moment) {
+	case JobMoment::queued:
+		return numbered(ordered.queued++);
+	case JobMoment::done:
+		for (uint64_t i = 0; i < event.jobs && ordered.done < ordered.queued; i++)
+			numbered(ordered.done++);
+		return;
+	default:
+		return numbered(ordered.done);
+	}
+}
+
+void Jobs::take_one(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool counted)
+{
 	switch (event.moment) {
 	case JobMoment::queued:
 		queue(event, thread, time_ns, counted);
@@ -30,7 +66,7 @@ void Jobs::take(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool c
 	case JobMoment::ended:
 		return end(event.key, time_ns);
 	case JobMoment::done:
-		return done(event.key, time_ns, event.status != 0);
+		return done(event.key, time_ns, event.status != 0, event.ran_ns);
 	case JobMoment::told:
 		return told(event, time_ns);
 	case JobMoment::pair_made:
@@ -233,16 +269,18 @@ void Jobs::end(const JobKey &key, uint64_t time_ns)
 	leave_engine(key, &job->second, time_ns);
 }
 
-void Jobs::done(const JobKey &key, uint64_t time_ns, bool failed)
+void Jobs::done(const JobKey &key, uint64_t time_ns, bool failed, uint64_t ran_ns)
 {
 	const auto found = open_.find(key);
 	if (found == open_.end()) {
 		problems_.end_without_job += only_queued_ ? 0 : 1;
 		return;
 	}
-	const Job job = found->second;
+	Job job = found->second;
 	drop(found, time_ns);
 	Engine &engine = engines_[job.engine];
+	if (ran_ns != 0 && job.started_ns == 0)
+		job.started_ns = std::max(job.queued_ns, time_ns - std::min(ran_ns, time_ns));
 	const uint64_t end = job.ended_ns != 0 ? job.ended_ns : time_ns;
 	const uint64_t told = job.started_ns != 0 ? job.started_ns : job.queued_ns;
 	const bool in_order = engine.last_end_ns <= end;

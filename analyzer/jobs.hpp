@@ -5,9 +5,9 @@
 //   queued ---- queue time ---- started ---- run time ---- ended (the device) - done (the driver)
 //
 // A job starts when its event says so, but not before the one that its engine ended last: rings that take several jobs
-// run them one after the other. Where no event says it, it is inferred by that rule alone: when it was queued, or when
-// the one before it ended. It ends when the device's fence or interrupt says so, else when it is done. Jobs that do not
-// end in the order in which they started are left as they are told.
+// run them one after the other. Where no event says it, its end may tell how long it ran; else it is inferred by that
+// rule alone: when it was queued, or when the one before it ended. It ends when the device's fence or interrupt says
+// so, else when it is done. Jobs that do not end in the order in which they started are left as they are told.
 //
 // Events come in time order. What does not fit is counted: an end without a job, a key that is used again.
 #pragma once
@@ -97,6 +97,8 @@ private:
 	};
 	using Open = std::unordered_map<JobKey, Job, Hash>;
 
+	void take_one(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool counted);
+	void take_in_order(JobEvent event, ThreadId thread, uint64_t time_ns, bool counted);
 	uint32_t engine(const JobEvent &event);
 	void told(const JobEvent &event, uint64_t time_ns);
 	Job *queue(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool counted);
@@ -107,7 +109,7 @@ private:
 	std::deque<JobKey> &started_on(uint32_t engine);
 	void set_work(Job *job, DeviceWork work, uint64_t time_ns);
 	void end(const JobKey &key, uint64_t time_ns);
-	void done(const JobKey &key, uint64_t time_ns, bool failed);
+	void done(const JobKey &key, uint64_t time_ns, bool failed, uint64_t ran_ns = 0);
 	void pair_made(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool counted);
 	void fence_made(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool counted);
 	void take_fence_of(ThreadId thread, const JobKey &job, uint64_t time_ns);
@@ -123,8 +125,12 @@ private:
 	std::map<std::string, uint32_t, std::less<>> engine_by_name_;
 	Open open_;
 	uint64_t losses_ = 0;
-	std::unordered_map<JobKey, JobKey, Hash> job_of_fence_;                  // of the device
-	std::unordered_map<JobKey, JobKey, Hash> job_of_first_;                  // of a pair
+	struct Ordered {
+		uint64_t queued = 0, done = 0, losses = 0;
+	};
+	std::unordered_map<JobKey, Ordered, Hash> ordered_;     // of sources whose jobs end in order, by their keys
+	std::unordered_map<JobKey, JobKey, Hash> job_of_fence_; // of the device
+	std::unordered_map<JobKey, JobKey, Hash> job_of_first_; // of a pair
 	std::unordered_map<uint32_t, std::pair<JobKey, std::string>> just_made_; // fences and their drivers, by thread
 	std::unordered_map<uint32_t, JobKey> just_started_;                      // by thread
 	std::unordered_map<uint32_t, JobKey> first_of_pair_;                     // by thread

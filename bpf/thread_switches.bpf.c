@@ -11,6 +11,7 @@
 #include <bpf/bpf_core_read.h>
 
 #include "bpf/cpu_rings.bpf.h"
+#include "bpf/open_file.bpf.h"
 #include "bpf/recorded_processes.bpf.h"
 #include "bpf/task_number.bpf.h"
 #include "bpf/thread_switches.h"
@@ -22,24 +23,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define NP_KERNEL_THREAD 0x200000
 #define NP_OWN_FRAMES 3     /* of what runs this program */
 #define NP_LEAVING_NS 50000 /* between who wakes a thread that is just leaving, and its leaving */
-
-struct inode {
-	__u16 i_mode;
-	__u32 i_rdev;
-} __attribute__((preserve_access_index));
-
-struct file {
-	struct inode *f_inode;
-} __attribute__((preserve_access_index));
-
-struct fdtable {
-	unsigned int max_fds;
-	struct file **fd;
-} __attribute__((preserve_access_index));
-
-struct files_struct {
-	struct fdtable *fdt;
-} __attribute__((preserve_access_index));
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs___x86 {
@@ -134,12 +117,7 @@ static __always_inline struct np_switch *reserve(void *ring, const struct np_fol
 
 static __always_inline void take_file(struct task_struct *task, __u64 descriptor, struct np_switch *event)
 {
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file *file = 0;
-	if (!table || descriptor >= BPF_CORE_READ(table, max_fds))
-		return;
-	bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(table, fd) + descriptor);
-	struct inode *inode = file ? BPF_CORE_READ(file, f_inode) : 0;
+	struct inode *inode = np_inode_of(task, descriptor);
 	if (!inode)
 		return;
 	event->out.device = BPF_CORE_READ(inode, i_rdev);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Tracepoints as the kernel wrote them: one program for all, attached to each with its number as cookie. Copies the
- * record of a recorded process into the ring of the CPU.
+ * record of a recorded process into the ring of the CPU. What drivers do without tracepoints is in driver_probes.bpf.h.
  *
  * It returns 1 always: 0 would hide the event from every other perf user of the tracepoint.
  */
@@ -166,3 +166,5 @@ int np_tracepoint_with_texts(void *record)
 	bpf_ringbuf_submit(event, np_wake_up(ring));
 	return 1;
 }
+
+#include "bpf/driver_probes.bpf.h"

@@ -16,6 +16,7 @@
 #include "bpf/tracepoint_event.h"
 #include "collector/bpf_cpu_rings.hpp"
 #include "collector/bpf_support.hpp"
+#include "collector/driver_probes.hpp"
 #include "collector/libbpf_messages.hpp"
 #include "recording/bytes.hpp"
 #include "recording/event_formats.hpp"
@@ -85,6 +86,7 @@ struct BpfTracepoints::Impl {
 
 	std::unique_ptr<tracepoint_events_bpf, CloseProgram> program;
 	BpfCpuRings rings;
+	std::optional<DriverProbes> probes;
 	std::vector<BpfLink> links;
 	std::size_t ring_bytes = 0;
 	std::vector<Tracepoint> tracepoints; // by the number that the program knows
@@ -108,6 +110,9 @@ Status BpfTracepoints::Impl::load(const Plan &plan, std::size_t wanted_bytes)
 	program->rodata->np_record_all = plan.target.kind == Target::Kind::machine;
 	program->rodata->np_wakeup_bytes = ring_bytes / 2;
 	const std::vector<unsigned> &cpus = plan.events.front().cpus; // of the side band: all of them
+	if (Status chosen = DriverProbes::choose_programs(plan, program.get()); !chosen.ok())
+		return chosen;
+	probes.emplace(program.get());
 	int error = bpf_map__set_max_entries(program->maps.np_rings, 1 + *std::max_element(cpus.begin(), cpus.end()));
 	if (error == 0)
 		error = tracepoint_events_bpf__load(program.get());
@@ -151,6 +156,9 @@ Status BpfTracepoints::Impl::attach(const PlannedEvent &event, std::size_t index
 	layout->is_system_call = event.tracepoint_system == "syscalls" || event.tracepoint_system == "raw_syscalls";
 	if (bpf_map_update_elem(bpf_map__fd(program->maps.np_tracepoints), &number, &*layout, BPF_ANY) != 0)
 		return failure("describe a tracepoint to", errno);
+	tracepoints.push_back({recording::kTracepointIdBase + index, static_cast<uint16_t>(event.attr.config)});
+	if (event.probe)
+		return probes->add(event, number, &links);
 	perf_event_attr attr = {};
 	attr.size = recording::kAttrSize;
 	attr.type = PERF_TYPE_TRACEPOINT;
@@ -169,7 +177,6 @@ Status BpfTracepoints::Impl::attach(const PlannedEvent &event, std::size_t index
 		return failure("attach", errno);
 	// Only the program is wanted; libbpf has enabled the event, which would count beside it.
 	::ioctl(place.release(), PERF_EVENT_IOC_DISABLE, 0); // the link closes it
-	tracepoints.push_back({recording::kTracepointIdBase + index, static_cast<uint16_t>(event.attr.config)});
 	return Done{};
 }
 
@@ -221,8 +228,13 @@ void BpfTracepoints::Impl::update_counts()
 	for (std::size_t number = 0; number < tracepoints.size(); number++)
 		dropped += __atomic_load_n(&program->bss->np_dropped[number], __ATOMIC_RELAXED);
 	counts.dropped = dropped;
-	counts.recursion_misses = recursion_misses(bpf_program__fd(program->progs.np_tracepoint)) +
-				  recursion_misses(bpf_program__fd(program->progs.np_tracepoint_with_texts));
+	counts.recursion_misses = 0;
+	const auto &programs = program->progs;
+	for (const bpf_program *each :
+	     {programs.np_tracepoint, programs.np_tracepoint_with_texts, programs.np_call_begin, programs.np_call_end,
+	      programs.np_function_begin, programs.np_function_end})
+		if (const int descriptor = bpf_program__fd(each); descriptor >= 0) // it was loaded
+			counts.recursion_misses += recursion_misses(descriptor);
 }
 
 BpfTracepoints::BpfTracepoints(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -240,6 +252,8 @@ Result<BpfTracepoints> BpfTracepoints::open(const Plan &plan, pid_t program, std
 		if (plan.events[i].by_bpf)
 			if (Status attached = impl->attach(plan.events[i], i); !attached.ok())
 				return attached.error();
+	if (Status attached = impl->probes->attach_calls(&impl->links); !attached.ok())
+		return attached.error();
 	return BpfTracepoints(std::move(impl));
 }
 
@@ -267,6 +281,11 @@ double BpfTracepoints::drain(std::string *to)
 	impl_->update_counts();
 	return std::min(1.0, static_cast<double>(*std::max_element(impl_->taken.begin(), impl_->taken.end())) /
 				     static_cast<double>(impl_->ring_bytes));
+}
+
+const std::vector<std::string> &BpfTracepoints::problems() const
+{
+	return impl_->probes->problems();
 }
 
 uint64_t BpfTracepoints::first_event_id() const

@@ -2,12 +2,13 @@
 #include "collector/device_list.hpp"
 
 #include <fmt/format.h>
-#include <fnmatch.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <set>
 
+#include "collector/device_match.hpp"
+#include "collector/driver_places.hpp"
 #include "collector/tracepoint_events.hpp"
 
 namespace neuroperf::collector {
@@ -17,6 +18,7 @@ using recording::DriverDescription;
 using recording::DriverSource;
 
 constexpr const char *kPatterns[] = {"/dev/accel/accel*", "/dev/dri/renderD*"};
+constexpr const char *kCards = "/dev/dri/card*"; // their render nodes are listed
 
 bool contains(const std::vector<std::string> &names, const std::string &name)
 {
@@ -33,7 +35,7 @@ std::vector<std::string> node_patterns(const std::vector<DriverDescription> &dri
 	std::vector<std::string> patterns(std::begin(kPatterns), std::end(kPatterns));
 	for (const DriverDescription &driver : drivers)
 		for (const std::string &pattern : driver.nodes)
-			if (!contains(patterns, pattern))
+			if (pattern != kCards && !contains(patterns, pattern))
 				patterns.push_back(pattern);
 	return patterns;
 }
@@ -42,7 +44,7 @@ class DeviceMatcher {
 public:
 	DeviceMatcher(const std::vector<DriverDescription> &drivers, const EventSources &sources,
 		      const std::string &root)
-		: drivers_(drivers), modules_(root + "/sys/module")
+		: drivers_(drivers), root_(root), places_(sources, root)
 	{
 		const auto tracepoints = tracepoint_names(sources);
 		if (!tracepoints.ok()) {
@@ -57,53 +59,26 @@ public:
 	const std::optional<Error> &tracefs_problem() const { return problem_; }
 
 private:
-	bool names_driver(const DriverDescription &driver, const DeviceNode &node) const;
-	bool names_node(const DriverDescription &driver, const DeviceNode &node) const;
 	bool carries(const DriverDescription &driver, const DeviceNode &node, const DriverDescription *own) const;
-	bool is_loaded(const DriverDescription &driver) const;
 	const DriverDescription *own_description(const DeviceNode &node) const;
 	UsableDescription usable(const DriverDescription &driver) const;
 	std::string why_none(const DeviceNode &node) const;
 
 	const std::vector<DriverDescription> &drivers_;
-	std::string modules_;
+	std::string root_;
+	mutable DriverPlaces places_; // what was looked up once is kept
 	std::set<std::string> tracepoints_;
 	std::optional<Error> problem_;
 };
 
-bool DeviceMatcher::is_loaded(const DriverDescription &driver) const
-{
-	return std::any_of(driver.modules.begin(), driver.modules.end(),
-			   [&](const std::string &name) { return is_there(modules_ + "/" + name); });
-}
-
-bool DeviceMatcher::names_driver(const DriverDescription &driver, const DeviceNode &node) const
-{
-	for (const std::string &name : {node.driver, node.module})
-		if (!name.empty() && (contains(driver.modules, name) || contains(driver.drm_names, name)))
-			return true;
-	return std::any_of(node.compatible.begin(), node.compatible.end(),
-			   [&](const std::string &name) { return contains(driver.compatible, name); });
-}
-
-// Nodes of several drivers have the same names: where sysfs names the driver, a description of another one is not
-// meant.
-bool DeviceMatcher::names_node(const DriverDescription &driver, const DeviceNode &node) const
-{
-	const bool of_one_driver = !driver.drm_names.empty() || !driver.fence_drivers.empty();
-	if ((of_one_driver && !node.driver.empty()) || !is_loaded(driver))
-		return false;
-	return std::any_of(driver.nodes.begin(), driver.nodes.end(), [&](const std::string &pattern) {
-		return ::fnmatch(pattern.c_str(), node.path.c_str(), FNM_PATHNAME) == 0;
-	});
-}
-
 const DriverDescription *DeviceMatcher::own_description(const DeviceNode &node) const
 {
-	for (const auto matches : {&DeviceMatcher::names_driver, &DeviceMatcher::names_node})
-		for (const DriverDescription &driver : drivers_)
-			if ((this->*matches)(driver, node))
-				return &driver;
+	for (const DriverDescription &driver : drivers_)
+		if (names_driver(driver, node))
+			return &driver;
+	for (const DriverDescription &driver : drivers_)
+		if (!driver.is_general && names_node(driver, node, root_))
+			return &driver;
 	return nullptr;
 }
 
@@ -113,10 +88,10 @@ bool DeviceMatcher::carries(const DriverDescription &driver, const DeviceNode &n
 	if (driver.modules.empty() || !driver.nodes.empty() || !driver.drm_names.empty())
 		return false;
 	if (own && own->sources.empty()) // which says that its jobs are those of the scheduler
-		return is_loaded(driver);
+		return is_loaded(driver, root_);
 	return !node.module.empty() &&
 	       std::any_of(driver.modules.begin(), driver.modules.end(), [&](const std::string &name) {
-		       return is_there(modules_ + "/" + name + "/holders/" + node.module);
+		       return is_there(root_ + "/sys/module/" + name + "/holders/" + node.module);
 	       });
 }
 
@@ -126,7 +101,8 @@ UsableDescription DeviceMatcher::usable(const DriverDescription &driver) const
 	for (const DriverSource &source : driver.sources) {
 		const std::vector<std::string> events = source.events();
 		const auto found = std::count_if(events.begin(), events.end(), [&](const std::string &event) {
-			return tracepoints_.count(event) > 0;
+			const recording::DriverProbe *probe = driver.probe_of(event);
+			return probe ? places_.problem_of(driver, *probe).empty() : tracepoints_.count(event) > 0;
 		});
 		description.sources.push_back({source.name, static_cast<std::size_t>(found), events.size()});
 	}

@@ -3,13 +3,13 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
 
 #include "bpf/tracepoint_event.h"
 #include "collector/bpf_tracepoints.hpp"
+#include "collector/device_match.hpp"
 #include "collector/event_attr.hpp"
 #include "collector/tracepoint_events.hpp"
 
@@ -31,45 +31,100 @@ bool is_everywhere(const DriverSource &source, const std::string &event)
 	});
 }
 
-bool is_loaded(const DriverDescription &driver, const std::string &module_folder)
-{
-	return std::any_of(driver.modules.begin(), driver.modules.end(), [&](const std::string &name) {
-		return ::access((module_folder + "/" + name).c_str(), F_OK) == 0;
-	});
-}
-
 bool is_named(const DriverDescription &driver, const RecordOptions &options)
 {
 	return std::find(options.drivers.begin(), options.drivers.end(), driver.name) != options.drivers.end();
 }
 
-// Empty where one of the events is not there.
-std::vector<DriverEvent> events_of(const DriverSource &source, const EventSources &sources)
+class SubscriptionFinder {
+public:
+	SubscriptionFinder(const EventSources &sources, const std::string &root)
+		: sources_(sources), root_(root), places_(sources, root)
+	{
+	}
+
+	bool is_here(const DriverDescription &driver) const;
+	DriverSubscription find(const DriverDescription &driver);
+
+private:
+	std::vector<DriverEvent> events_of(const DriverDescription &driver, const DriverSource &source,
+					   std::string *problem);
+	Result<DriverEvent> event_of(const DriverDescription &driver, const std::string &name);
+
+	const EventSources &sources_;
+	std::string root_;
+	DriverPlaces places_;
+	uint32_t next_id_ = recording::kDriverProbeIdBase;
+};
+
+bool SubscriptionFinder::is_here(const DriverDescription &driver) const
+{
+	if (is_loaded(driver, root_))
+		return true;
+	const bool has_calls = std::any_of(driver.probes.begin(), driver.probes.end(),
+					   [](const recording::DriverProbe &probe) { return probe.is_call(); });
+	return has_calls && !places_.devices_of(driver).empty();
+}
+
+Result<DriverEvent> SubscriptionFinder::event_of(const DriverDescription &driver, const std::string &name)
+{
+	const std::size_t colon = name.find(':');
+	const std::string group = name.substr(0, colon), word = name.substr(colon + 1);
+	const recording::DriverProbe *probe = driver.probe_of(name);
+	if (!probe) {
+		auto found = tracepoint_events(group, word, sources_);
+		if (!found.ok())
+			return found.error();
+		return DriverEvent{std::move(found->front())};
+	}
+	if (const std::string problem = places_.problem_of(driver, *probe); !problem.empty())
+		return Error{ErrorCode::not_found, problem, 0, ""};
+	if (next_id_ == recording::kDriverProbeIdBase + recording::kMostDriverProbeEvents)
+		return Error{ErrorCode::unsupported, "there are too many probes", 0, ""};
+	const bool at_end = name.ends_with("_end");
+	RequestedEvent event = requested_event(PERF_TYPE_TRACEPOINT, next_id_++);
+	event.name = name;
+	event.tracepoint_system = group;
+	event.tracepoint_name = word;
+	event.tracepoint_format = recording::format_of_probe(*probe, at_end, static_cast<uint32_t>(event.attr.config));
+	std::vector<ProbedDevice> devices;
+	if (probe->is_call())
+		devices = places_.devices_of(driver);
+	return DriverEvent{std::move(event), true, PlannedProbe{*probe, at_end, std::move(devices)}};
+}
+
+// Empty where one of the events cannot be had.
+std::vector<DriverEvent> SubscriptionFinder::events_of(const DriverDescription &driver, const DriverSource &source,
+						       std::string *problem)
 {
 	std::vector<DriverEvent> events;
 	for (const std::string &name : source.events()) {
-		const std::size_t colon = name.find(':');
-		auto found = tracepoint_events(name.substr(0, colon), name.substr(colon + 1), sources);
-		if (!found.ok() || found->size() != 1)
+		auto found = event_of(driver, name);
+		if (!found.ok()) {
+			*problem = found.error().what;
 			return {};
-		events.push_back({std::move(found->front()), is_everywhere(source, name)});
+		}
+		found->everywhere = is_everywhere(source, name);
+		events.push_back(std::move(*found));
 	}
 	return events;
 }
 
-DriverSubscription subscription_of(const DriverDescription &driver, const EventSources &sources)
+DriverSubscription SubscriptionFinder::find(const DriverDescription &driver)
 {
 	DriverSubscription subscription{driver.name, driver.title, "", {}, ""};
 	std::vector<std::string> tried;
 	for (const DriverSource &source : driver.sources) {
-		subscription.events = events_of(source, sources);
+		std::string problem;
+		subscription.events = events_of(driver, source, &problem);
 		if (!subscription.events.empty()) {
 			subscription.source = source.name;
+			places_.take(driver);
 			return subscription;
 		}
-		tried.push_back(source.name);
+		tried.push_back(fmt::format("{}: {}", source.name, problem));
 	}
-	subscription.problem = fmt::format("tracefs has not all events of any source ({})", fmt::join(tried, "; "));
+	subscription.problem = fmt::format("no source has all its events here ({})", fmt::join(tried, "; "));
 	return subscription;
 }
 
@@ -84,22 +139,25 @@ std::string replaced(std::string text, std::string_view from, const std::string 
 
 std::vector<DriverSubscription> find_driver_events(const std::vector<DriverDescription> &drivers,
 						   const RecordOptions &options, const EventSources &sources,
-						   const std::string &module_folder)
+						   const std::string &root)
 {
 	std::vector<DriverSubscription> found;
+	SubscriptionFinder finder(sources, root);
 	const std::size_t of_files = options.driver_files.size(); // they come first
-	for (std::size_t i = 0; i < drivers.size(); i++) {
-		const DriverDescription &driver = drivers[i];
-		const bool asked = i < of_files || is_named(driver, options);
-		if (!driver.sources.empty() && (asked || is_loaded(driver, module_folder)))
-			found.push_back(subscription_of(driver, sources));
-	}
+	for (const bool general : {false, true})
+		for (std::size_t i = 0; i < drivers.size(); i++) {
+			const DriverDescription &driver = drivers[i];
+			if (driver.is_general != general || driver.sources.empty())
+				continue;
+			if (i < of_files || is_named(driver, options) || finder.is_here(driver))
+				found.push_back(finder.find(driver));
+		}
 	// Fences are of any driver, once there is one.
 	const auto fences = std::find_if(drivers.begin(), drivers.end(),
 					 [](const DriverDescription &driver) { return driver.name == "dma_fence"; });
 	const auto has_fences = [](const DriverSubscription &one) { return one.driver == "dma_fence"; };
 	if (!found.empty() && fences != drivers.end() && std::none_of(found.begin(), found.end(), has_fences))
-		if (DriverSubscription subscription = subscription_of(*fences, sources); !subscription.events.empty())
+		if (DriverSubscription subscription = finder.find(*fences); !subscription.events.empty())
 			found.push_back(std::move(subscription));
 	return found;
 }
@@ -157,6 +215,7 @@ void plan_drivers(const std::vector<DriverSubscription> &drivers, const RecordOp
 			event.recorded_format = with_texts_for_pointers(*event.tracepoint_format, &event.text_pointers);
 			event.by_bpf = true;
 			event.everywhere = wanted.everywhere;
+			event.probe = wanted.probe;
 			plan->events.push_back(std::move(event));
 		}
 	}

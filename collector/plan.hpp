@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "collector/driver_places.hpp"
 #include "collector/host.hpp"
 #include "collector/options.hpp"
 #include "collector/requested_event.hpp"
@@ -31,6 +32,7 @@ struct PlannedEvent {
 	bool everywhere = false;                      // by it, not of the recorded processes alone
 	std::vector<uint32_t> text_pointers{};        // offsets of fields that it makes texts of
 	std::optional<std::string> recorded_format{}; // then, else the tracepoint's
+	std::optional<PlannedProbe> probe{};          // a made tracepoint: a driver's, by it
 
 	bool leads(std::size_t own_index) const { return leader == own_index; }
 };

@@ -187,6 +187,11 @@ void write_opening_notes(const Sources &sources, RecorderLog *log)
 				"tracepoints are recorded by perf events, which cost the program more: " +
 					sources.tracepoints_error->what,
 				"");
+	for (const std::string &problem :
+	     sources.tracepoints ? sources.tracepoints->problems() : std::vector<std::string>{})
+		log->write_note(kWarning, "driver_probe_unattached",
+				"a function of a driver cannot be probed: " + problem,
+				"its jobs are not whole: neuroperf list drivers names other sources");
 	if (sources.sample_filter_error)
 		log->write_note(kNotice, "no_sample_filter",
 				"every thread has events of its own: " + sources.sample_filter_error->what, "");

@@ -74,6 +74,14 @@ void Sources::open(const RecordOptions &options, pid_t program, OpenFileLimit *o
 		runtimes->open_notices(-1);
 }
 
+// They lead themselves, and so do all events behind the first of them.
+static void drop_probes(std::vector<PlannedEvent> *events)
+{
+	std::erase_if(*events, [](const PlannedEvent &event) { return event.probe.has_value(); });
+	for (std::size_t i = 0; i < events->size(); i++)
+		(*events)[i].leader = std::min((*events)[i].leader, i);
+}
+
 // Where the plan's programs cannot be had after all, perf events take their place.
 void Sources::open_tracepoints(const RecordOptions &options, pid_t program)
 {
@@ -87,6 +95,7 @@ void Sources::open_tracepoints(const RecordOptions &options, pid_t program)
 		return;
 	}
 	tracepoints_error = opened.error();
+	drop_probes(&plan_.events); // of which no perf event tells
 	for (PlannedEvent &event : plan_.events)
 		event.by_bpf = false;
 }

@@ -7,6 +7,7 @@
 #include <cctype>
 
 #include "recording/built_in_drivers.hpp"
+#include "recording/driver_probe_reader.hpp"
 #include "recording/ftrace_text.hpp"
 #include "recording/json_description.hpp"
 
@@ -49,7 +50,7 @@ private:
 	{
 		DriverDescription description;
 		allow(root, "description",
-		      {"schema", "name", "title", "seen", "knows", "infers", "match", "texts", "sources"});
+		      {"schema", "name", "title", "seen", "knows", "infers", "match", "texts", "probes", "sources"});
 		if (failed())
 			return description;
 		if (string_in(root, "schema", "description", false) != "neuroperf.driver/1")
@@ -63,6 +64,8 @@ private:
 			read_match(root["match"], &description);
 		if (root.contains("texts"))
 			read_texts(root["texts"], &description);
+		if (!failed() && root.contains("probes"))
+			description.probes = read_driver_probes(root["probes"], this);
 		const json sources = root.value("sources", json::array());
 		if (!sources.is_array() || sources.size() > kMostSources)
 			fail("sources", fmt::format("must be a list of {} sources at most", kMostSources));
@@ -70,12 +73,14 @@ private:
 			description.sources.push_back(read_source(sources[i], fmt::format("sources[{}]", i)));
 		if (!failed() && description.sources.empty() && description.fence_drivers.empty())
 			fail("description", "needs \"sources\", or in \"match\" the \"fences\" by which it is known");
+		if (!failed())
+			check_probes(description);
 		return description;
 	}
 
 	void read_match(const json &match, DriverDescription *description)
 	{
-		allow(match, "match", {"modules", "drm", "compatible", "nodes", "fences"});
+		allow(match, "match", {"modules", "drm", "compatible", "nodes", "fences", "general"});
 		const std::pair<const char *, std::vector<std::string> *> lists[] = {
 			{"modules", &description->modules},
 			{"drm", &description->drm_names},
@@ -85,6 +90,31 @@ private:
 		for (const auto &[key, list] : lists)
 			if (!failed() && match.contains(key))
 				*list = strings_in(match, key, "match");
+		if (!failed() && match.contains("general")) {
+			description->is_general = match["general"] == json(true);
+			if (!description->is_general)
+				fail("match", "\"general\" is true, or is left out");
+		}
+	}
+
+	// A word that is written wrong would be an event, or a field, that never comes.
+	void check_probes(const DriverDescription &description)
+	{
+		std::vector<const DriverProbe *> used;
+		for (const DriverSource &source : description.sources)
+			for (const DriverRule &rule : source.rules) {
+				const DriverProbe *probe = description.probe_of(rule.event);
+				if (!probe)
+					continue;
+				used.push_back(probe);
+				for (const std::string &field : rule.fields())
+					if (!probe->has_field(field, rule.event.ends_with("_end")))
+						fail(rule.event, fmt::format("there is no field \"{}\"", field));
+			}
+		for (const DriverProbe &probe : description.probes)
+			if (std::find(used.begin(), used.end(), &probe) == used.end())
+				fail("probes." + probe.name, fmt::format("no source has {0}:{1}_begin or {0}:{1}_end",
+									 description.name, probe.name));
 	}
 
 	void read_texts(const json &texts, DriverDescription *description)
@@ -97,32 +127,24 @@ private:
 			description->texts.push_back({event, string_in(texts, event.c_str(), "texts", false)});
 			const TextPattern parsed(description->texts.back().pattern);
 			for (const TextPattern::Field &field : parsed.fields())
-				if (!is_identifier(field.name))
+				if (!is_kernel_name(field.name))
 					fail("texts",
 					     fmt::format("{}: \"{}\" is no name of a field", event, field.name),
 					     &pattern);
 		}
 	}
 
-	// As the kernel's are: they become parts of format texts.
-	static bool is_identifier(std::string_view name)
-	{
-		return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
-			return std::isalnum(c) != 0 || c == '_' || c == '-';
-		});
-	}
-
 	static bool is_event(const std::string &name)
 	{
 		const std::size_t colon = name.find(':');
-		return colon != name.npos && is_identifier(name.substr(0, colon)) &&
-		       is_identifier(name.substr(colon + 1));
+		return colon != name.npos && is_kernel_name(name.substr(0, colon)) &&
+		       is_kernel_name(name.substr(colon + 1));
 	}
 
 	DriverSource read_source(const json &from, const std::string &path)
 	{
 		DriverSource source;
-		allow(from, path, {"name", "keys", "confidence", "events"});
+		allow(from, path, {"name", "keys", "confidence", "in_order", "events"});
 		if (failed())
 			return source;
 		source.name = string_in(from, "name", path, false);
@@ -131,6 +153,9 @@ private:
 		if (!failed() && confidence != "exact" && confidence != "inferred")
 			fail(path, "\"confidence\" is exact or inferred", &from["confidence"]);
 		source.exact = confidence == "exact";
+		source.in_order = !failed() && from.contains("in_order");
+		if (source.in_order && from["in_order"] != json(true))
+			fail(path, "\"in_order\" is true, or is left out");
 		const json events = from.value("events", json());
 		if (!failed() && (!events.is_array() || events.empty() || events.size() > kMostRules))
 			fail(path, fmt::format("\"events\" must be a list of 1 to {} events", kMostRules));
@@ -142,7 +167,9 @@ private:
 	DriverRule read_rule(const json &from, const std::string &path)
 	{
 		DriverRule rule;
-		allow(from, path, {"event", "means", "where", "except", "key", "engine", "device", "driver", "status"});
+		allow(from, path,
+		      {"event", "means", "where", "except", "key", "engine", "device", "driver", "status", "ran_ns",
+		       "jobs", "engine_name"});
 		if (failed())
 			return rule;
 		rule.event = string_in(from, "event", path, false);
@@ -172,6 +199,13 @@ private:
 		rule.device = string_in(from, "device", path, true);
 		rule.driver = string_in(from, "driver", path, true);
 		rule.status = string_in(from, "status", path, true);
+		rule.ran_ns = string_in(from, "ran_ns", path, true);
+		rule.jobs = string_in(from, "jobs", path, true);
+		rule.engine_name = string_in(from, "engine_name", path, true);
+		if (!failed() && !(rule.ran_ns + rule.jobs).empty() && rule.moment != JobMoment::done)
+			fail(path, "\"ran_ns\" and \"jobs\" are of job_done");
+		if (!failed() && !rule.engine_name.empty() && !rule.engine.empty())
+			fail(path, "has either \"engine\" or \"engine_name\"");
 		return rule;
 	}
 
@@ -197,6 +231,28 @@ std::string_view to_string(JobMoment moment)
 		if (known == moment)
 			return word;
 	return "";
+}
+
+std::vector<std::string> DriverRule::fields() const
+{
+	std::vector<std::string> names = key;
+	names.insert(names.end(), engine.begin(), engine.end());
+	for (const auto *conditions : {&where, &except})
+		for (const auto &[field, value] : *conditions)
+			names.push_back(field);
+	for (const std::string *name : {&device, &driver, &status, &ran_ns, &jobs})
+		if (!name->empty())
+			names.push_back(*name);
+	return names;
+}
+
+const DriverProbe *DriverDescription::probe_of(std::string_view event) const
+{
+	for (const DriverProbe &probe : probes)
+		for (const bool at_end : {false, true})
+			if (event == event_of_probe(name, probe, at_end))
+				return &probe;
+	return nullptr;
 }
 
 std::vector<std::string> DriverSource::events() const

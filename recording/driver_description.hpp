@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "recording/driver_probe.hpp"
 #include "recording/result.hpp"
 
 namespace neuroperf::recording {
@@ -42,14 +43,20 @@ struct DriverRule {
 	std::vector<std::string> key;                            // 1 or 2 fields by which the job is found again
 	std::vector<std::string> engine;                         // fields that name it
 	std::string device, driver;                              // fields that name them, or empty
-	std::string status; // field that is not 0 where the job has failed, or empty
+	std::string status;      // field that is not 0 where the job has failed, or empty
+	std::string ran_ns;      // field of job_done that says how long it ran, or empty
+	std::string jobs;        // field of job_done that says of how many jobs it is, or empty
+	std::string engine_name; // in place of fields
+
+	std::vector<std::string> fields() const; // that it names
 };
 
 // One way to see the jobs. Of a description's sources the first one whose events were recorded counts.
 struct DriverSource {
-	std::string name;  // "drm_sched, Linux 6.17 and later"
-	std::string keys;  // jobs with equal keys are the same where this is the same: "drm_sched"
-	bool exact = true; // it tells when jobs start; else that is inferred
+	std::string name;      // "drm_sched, Linux 6.17 and later"
+	std::string keys;      // jobs with equal keys are the same where this is the same: "drm_sched"
+	bool exact = true;     // it tells when jobs start; else that is inferred
+	bool in_order = false; // jobs with equal keys end in the order in which they were queued
 	std::vector<DriverRule> rules;
 	std::vector<std::string> events() const; // each once
 };
@@ -67,8 +74,13 @@ struct DriverDescription {
 	std::string infers;                                             // and what is inferred
 	std::vector<std::string> modules, drm_names, compatible, nodes; // by which one knows that the machine has it
 	std::vector<std::string> fence_drivers; // jobs of a scheduler are its where their fences are of these
+	bool is_general = false;                // of devices that no other description in use is of
 	std::vector<EventText> texts;
+	std::vector<DriverProbe> probes; // their events have the description's name for a group
 	std::vector<DriverSource> sources;
+
+	// The probe of an event "NAME:PROBE_begin" or "NAME:PROBE_end", or null.
+	const DriverProbe *probe_of(std::string_view event) const;
 };
 
 // `where` names the text in errors, which say the line where one can be told.

@@ -105,16 +105,22 @@ class OnCpu(SwitchTest):
 
     def test_attached(self):
         """It is on a CPU all the time when it is let: as long as the samples say, and never longer than the kernel."""
-        burner = subprocess.Popen([program("on_off_cpu"), "2", "4000", "1000", "1000"], stdout=subprocess.DEVNULL)
+        burner = subprocess.Popen([program("on_off_cpu"), "2", "20000", "1000", "1000"], stdout=subprocess.DEVNULL)
         self.addCleanup(burner.wait)
         self.addCleanup(burner.kill)
         time.sleep(0.1)
-        before = running_ns(burner.pid)
         path = self.file("attached.data")
-        recording = support.Recording(path, run([NEUROPERF, "record", "-o", path, "-d", "0.6", "-p", str(burner.pid)]))
-        after = running_ns(burner.pid)
-        self.assert_recorded(recording)
-        threads = {thread["tid"]: thread for thread in recording.report()["threads"]}
+        for _ in range(5):  # as record_whole() does
+            before = running_ns(burner.pid)
+            recording = support.Recording(path, run([NEUROPERF, "record", "-o", path, "-d", "0.6",
+                                                     "-p", str(burner.pid)]))
+            after = running_ns(burner.pid)
+            self.assert_recorded(recording)
+            report = recording.report()
+            if "unknown_on_cpu" not in support.quality_codes(report):
+                break
+        self.assertNotIn("unknown_on_cpu", support.quality_codes(report))
+        threads = {thread["tid"]: thread for thread in report["threads"]}
         self.assertEqual(len(after), 3, "main and two workers")
         for tid in sorted(after)[1:]:
             found = threads[tid]

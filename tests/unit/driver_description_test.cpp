@@ -40,9 +40,31 @@ constexpr std::string_view kTiny = R"json({
   ]
 })json";
 
-std::string replaced(std::string_view from, std::string_view to)
+constexpr std::string_view kProbes = R"json({
+  "schema": "neuroperf.driver/1", "name": "tiny", "title": "Tiny NPU", "seen": "1.0", "knows": "all",
+  "match": {"nodes": ["/dev/tiny*"]},
+  "probes": {
+    "submit": {"ioctl": ["0xc0686441", "0x40687201"], "pointer_at": 8, "fields": {
+      "core": {"at": 56, "type": "u32"}, "handle": {"at": 4, "type": "s16", "pointed": true}}},
+    "wait": {"ioctl": ["0x40106449"], "fields": {"handle": {"at": 8, "given": true}}},
+    "rest": {"ioctl": "any"},
+    "load": {"call": "write"},
+    "done": {"function": "tiny_job_done", "fields": {"job": {"argument": 2}}}
+  },
+  "sources": [
+    {"name": "functions", "confidence": "exact", "events": [
+      {"event": "tiny:done_begin", "means": "job_done", "key": ["job"], "engine_name": "all"}]},
+    {"name": "calls", "confidence": "inferred", "in_order": true, "events": [
+      {"event": "tiny:submit_begin", "means": "job_queued", "key": ["handle", "process"], "engine": ["core"], "device": "node"},
+      {"event": "tiny:wait_end", "means": "job_done", "key": ["handle", "process"], "ran_ns": "result", "jobs": "result"},
+      {"event": "tiny:rest_begin", "means": "job_queued", "key": ["thread"], "where": {"request": "7"}},
+      {"event": "tiny:load_end", "means": "job_queued", "key": ["thread"]}]}
+  ]
+})json";
+
+std::string replaced(std::string_view from, std::string_view to, std::string_view in = kTiny)
 {
-	std::string text(kTiny);
+	std::string text(in);
 	const std::size_t at = text.find(from);
 	EXPECT_NE(at, text.npos) << from;
 	return text.replace(at, from.size(), to);
@@ -114,9 +136,108 @@ TEST(DriverDescription, Mistakes)
 		HasSubstr("needs \"sources\""));
 }
 
+TEST(DriverDescription, ProbesOfItsOwn)
+{
+	const auto driver = parse_driver_description(kProbes, "tiny.json");
+	ASSERT_TRUE(driver.ok()) << driver.error().what;
+	ASSERT_EQ(driver->probes.size(), 5u);
+	const DriverProbe *submit = driver->probe_of("tiny:submit_begin");
+	ASSERT_TRUE(submit);
+	EXPECT_EQ(driver->probe_of("tiny:submit_end"), submit);
+	EXPECT_FALSE(driver->probe_of("tiny:submit"));
+	EXPECT_FALSE(driver->probe_of("huge:submit_end"));
+	EXPECT_EQ(submit->kind, DriverProbe::Kind::ioctl);
+	EXPECT_THAT(submit->requests, ElementsAre(0xc0686441, 0x40687201));
+	EXPECT_EQ(submit->argument_bytes, 0x68u) << "as the numbers say";
+	EXPECT_EQ(submit->pointer_at, 8u);
+	EXPECT_EQ(submit->pointed_bytes, 6u) << "up to the last field";
+	EXPECT_EQ(submit->field("core")->offset, offset_in_argument(56));
+	EXPECT_EQ(submit->field("core")->size, 4u);
+	EXPECT_EQ(submit->field("handle")->offset, offset_in_pointed(4));
+	EXPECT_TRUE(submit->field("handle")->is_signed);
+	EXPECT_EQ(driver->probe_of("tiny:wait_end")->field("handle")->offset, offset_in_given(8));
+	EXPECT_TRUE(driver->probe_of("tiny:rest_begin")->requests.empty());
+	EXPECT_EQ(driver->probe_of("tiny:load_end")->kind, DriverProbe::Kind::write);
+	EXPECT_EQ(driver->probe_of("tiny:done_begin")->function, "tiny_job_done");
+	EXPECT_EQ(driver->probe_of("tiny:done_begin")->field("job")->offset, offset_of_argument(2));
+	EXPECT_TRUE(driver->sources[1].in_order);
+	EXPECT_FALSE(driver->sources[0].in_order);
+	EXPECT_EQ(driver->sources[1].rules[1].ran_ns, "result");
+	EXPECT_EQ(driver->sources[0].rules[0].engine_name, "all");
+}
+
+// Offsets are told once, in the format that the recording carries.
+TEST(DriverDescription, FormatsOfProbes)
+{
+	const auto driver = parse_driver_description(kProbes, "tiny.json");
+	ASSERT_TRUE(driver.ok());
+	for (const DriverProbe &probe : driver->probes)
+		for (const bool at_end : {false, true}) {
+			const auto format = parse_format_text("tiny", format_of_probe(probe, at_end, 63001));
+			ASSERT_TRUE(format.ok()) << probe.name;
+			EXPECT_EQ(format->id, 63001u);
+			EXPECT_EQ("tiny:" + format->name, event_of_probe("tiny", probe, at_end));
+			for (const EventField &field : probe.fields) {
+				ASSERT_TRUE(format->field(field.name)) << field.name;
+				EXPECT_EQ(format->field(field.name)->offset, field.offset);
+				EXPECT_EQ(format->field(field.name)->size, field.size);
+				EXPECT_EQ(format->field(field.name)->is_signed, field.is_signed);
+			}
+			EXPECT_EQ(format->field("result") != nullptr, at_end);
+			EXPECT_EQ(format->field("node") != nullptr, probe.is_call());
+			EXPECT_EQ(format->field("request") != nullptr, probe.kind == DriverProbe::Kind::ioctl);
+			EXPECT_TRUE(format->field("thread") && format->field("process"));
+		}
+}
+
+TEST(DriverDescription, MistakesInProbes)
+{
+	const struct {
+		const char *from, *to, *where, *what;
+		bool schema_sees_it;
+	} kCases[] = {
+		{"\"ioctl\": [\"0x40106449\"]", "\"ioctl\": [\"1074816073\"]", "probes.wait", "is no number such as",
+		 true},
+		{"\"ioctl\": [\"0x40106449\"]", "\"ioctl\": [\"0x\"]", "probes.wait", "is no number such as", true},
+		{"\"ioctl\": [\"0x40106449\"]", "\"ioctl\": \"all\"", "probes.wait", "must be a list", true},
+		{"\"0x40687201\"", "\"0x40647201\"", "probes.submit", "arguments of one size", false},
+		{"\"call\": \"write\"", "\"call\": \"mmap\"", "probes.load", "read or write", true},
+		{"\"call\": \"write\"", "\"call\": \"write\", \"ioctl\": \"any\"", "probes.load", "has one of", true},
+		{"\"tiny_job_done\"", "\"tiny job\"", "probes.done", "no name of a function", true},
+		{"\"pointer_at\": 8", "\"pointer_at\": 97", "probes.submit", "is not in what", false},
+		{"\"pointer_at\": 8, ", "", "probes.submit.fields.handle", "has \"pointer_at\"", false},
+		{"\"at\": 56", "\"at\": 101", "probes.submit.fields.core", "behind the 104 bytes", false},
+		{"\"at\": 56", "\"at\": -1", "probes.submit.fields.core", "a number from 0", true},
+		{"\"at\": 4,", "\"at\": 63,", "probes.submit.fields.handle", "behind the 64 bytes", false},
+		{"\"at\": 8, \"given\"", "\"at\": 9, \"given\"", "probes.wait.fields.handle", "behind the 16 bytes",
+		 false},
+		{"\"given\": true", "\"given\": 1", "probes.wait.fields.handle", "\"given\" is true", true},
+		{"{\"argument\": 2}", "{\"argument\": 6}", "probes.done.fields.job", "from 0 to 5", true},
+		{"{\"argument\": 2}", "{\"argument\": 0}", "probes.done.fields.job", "from 1 to 5", true},
+		{"{\"argument\": 2}", "{\"argument\": 2, \"at\": 0}", "probes.done.fields.job", "either", true},
+		{"\"type\": \"u32\"", "\"type\": \"int\"", "probes.submit.fields.core", "\"type\" is u8", true},
+		{"tiny:load_end", "tiny:store_end", "probes.load", "no source has tiny:load_begin", false},
+		{"[\"core\"]", "[\"kern\"]", "tiny:submit_begin", "no field \"kern\"", false},
+		{"\"means\": \"job_queued\", \"key\": [\"thread\"]}]",
+		 "\"means\": \"job_queued\", \"key\": [\"request\"]}]", "tiny:load_end", "no field \"request\"", false},
+		{"\"in_order\": true", "\"in_order\": false", "sources[1]", "\"in_order\" is true", true},
+		{"\"engine\": [\"core\"]", "\"engine\": [\"core\"], \"ran_ns\": \"core\"", "sources[1].events[0]",
+		 "of job_done", false},
+		{"\"engine\": [\"core\"]", "\"engine\": [\"core\"], \"engine_name\": \"x\"", "sources[1].events[0]",
+		 "either \"engine\"", false},
+		{"\"/dev/tiny*\"]", "\"/dev/tiny*\"], \"general\": false", "match", "\"general\" is true", true},
+	};
+	EXPECT_TRUE(fits_schema(json::parse(kProbes)));
+	for (const auto &[from, to, where, what, schema_sees_it] : kCases) {
+		const std::string text = replaced(from, to, kProbes);
+		EXPECT_THAT(error_of(text), AllOf(HasSubstr(where), HasSubstr(what))) << from << " -> " << to;
+		EXPECT_EQ(fits_schema(json::parse(text)), !schema_sees_it) << from << " -> " << to;
+	}
+}
+
 TEST(DriverDescription, EveryBuiltInOneIsRead)
 {
-	ASSERT_GE(built_in_driver_files().size(), 8u);
+	ASSERT_GE(built_in_driver_files().size(), 20u);
 	for (const BuiltInFile &file : built_in_driver_files()) {
 		const auto driver = parse_driver_description(file.text, std::string(file.name));
 		ASSERT_TRUE(driver.ok()) << driver.error().what;

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
 
 #include "tests/support/event_sources.hpp"
 
@@ -19,9 +20,21 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-recording::DriverRule rule(const char *event, JobMoment moment)
+recording::DriverRule rule(const std::string &event, JobMoment moment)
 {
-	return {event, moment, {}, {}, {"job"}, {}, "", "", ""};
+	recording::DriverRule made;
+	made.event = event;
+	made.moment = moment;
+	made.key = {"job"};
+	return made;
+}
+
+recording::DriverSource source(const std::string &name, std::vector<recording::DriverRule> rules)
+{
+	recording::DriverSource made;
+	made.name = name;
+	made.rules = std::move(rules);
+	return made;
 }
 
 // A driver that tells of its jobs in two ways; the newer one is the first.
@@ -31,16 +44,10 @@ DriverDescription driver(const std::string &name)
 	made.name = name;
 	made.title = "The " + name;
 	made.modules = {name + "_module"};
-	made.sources.push_back({"new",
-				"",
-				true,
-				{rule((name + ":queue").c_str(), JobMoment::queued),
-				 rule((name + ":done").c_str(), JobMoment::done)}});
 	made.sources.push_back(
-		{"old",
-		 "",
-		 true,
-		 {rule((name + ":job").c_str(), JobMoment::queued), rule((name + ":job").c_str(), JobMoment::done)}});
+		source("new", {rule(name + ":queue", JobMoment::queued), rule(name + ":done", JobMoment::done)}));
+	made.sources.push_back(
+		source("old", {rule(name + ":job", JobMoment::queued), rule(name + ":job", JobMoment::done)}));
 	return made;
 }
 
@@ -53,11 +60,11 @@ struct DriverPlan : testing::Test {
 		host.kernel_types = true;
 		std::filesystem::create_directories(modules());
 	}
-	std::string modules() const { return machine.folder().path() + "/module"; }
+	std::string modules() const { return machine.folder().path() + "/sys/module"; }
 	void load(const std::string &module) { std::filesystem::create_directories(modules() + "/" + module); }
 	std::vector<DriverSubscription> found()
 	{
-		return find_driver_events(drivers, options, machine.sources(), modules());
+		return find_driver_events(drivers, options, machine.sources(), machine.folder().path());
 	}
 	Plan planned()
 	{
@@ -127,12 +134,112 @@ TEST_F(DriverPlan, WhatIsMissingIsTold)
 	EXPECT_THAT(names(plan), IsEmpty());
 	EXPECT_EQ(plan.items.back().state, PlanItem::State::missing);
 	EXPECT_THAT(plan.items.back().detail,
-		    HasSubstr("The npu: tracefs has not all events of any source (new; old)"));
+		    HasSubstr("The npu: no source has all its events here (new: no tracepoint npu:queue"));
 	machine.tracepoint("npu", "job", 1);
 	host.bpf_error = EPERM;
 	EXPECT_THAT(names(planned()), IsEmpty());
 	EXPECT_THAT(planned().items.back().detail, HasSubstr("of npu none are recorded"));
 	EXPECT_NE(planned().items.back().remedy, "");
+}
+
+// A device is a link to one that any machine has.
+struct DriverProbePlan : DriverPlan {
+	DriverProbePlan()
+	{
+		drivers = {described()};
+		machine.tracepoint("syscalls", "sys_enter_ioctl", 11);
+	}
+	static DriverDescription described()
+	{
+		DriverDescription made;
+		made.name = "npu";
+		made.title = "The npu";
+		made.nodes = {"/dev/npu*"};
+		recording::DriverProbe submit, end;
+		submit.name = "submit";
+		submit.requests = {0x40104e01};
+		end.name = "over";
+		end.kind = recording::DriverProbe::Kind::function;
+		end.function = "npu_over";
+		made.probes = {submit, end};
+		made.sources = {source("function", {rule("npu:over_begin", JobMoment::done)}),
+				source("calls", {rule("npu:submit_begin", JobMoment::queued),
+						 rule("npu:submit_end", JobMoment::done)})};
+		return made;
+	}
+	void device(const std::string &name)
+	{
+		std::filesystem::create_directories(machine.folder().file("dev/accel"));
+		std::filesystem::create_symlink("/dev/null", machine.folder().file("dev/" + name));
+	}
+	void symbols(const std::string &text)
+	{
+		std::filesystem::create_directories(machine.folder().file("proc"));
+		std::ofstream(machine.folder().file("proc/kallsyms")) << text;
+	}
+};
+
+TEST_F(DriverProbePlan, ADeviceIsEnoughForItsCalls)
+{
+	EXPECT_THAT(found(), IsEmpty());
+	device("npu0");
+	ASSERT_EQ(found().size(), 1u);
+	EXPECT_EQ(found()[0].source, "calls");
+	const Plan plan = planned();
+	EXPECT_THAT(names(plan), ElementsAre("npu:submit_begin", "npu:submit_end everywhere"));
+	const PlannedEvent &last = plan.events.back();
+	ASSERT_TRUE(last.probe);
+	EXPECT_TRUE(last.probe->at_end);
+	ASSERT_EQ(last.probe->devices.size(), 1u);
+	EXPECT_EQ(last.probe->devices[0].number, 1u << 20 | 3u) << "of /dev/null";
+	EXPECT_EQ(last.probe->devices[0].node, "/dev/npu0");
+	EXPECT_EQ(last.attr.config, recording::kDriverProbeIdBase + 1);
+	EXPECT_EQ(last.tracepoint_system, "npu");
+}
+
+TEST_F(DriverProbePlan, FunctionsWhereTheKernelHasThemAndLetsThemBeProbed)
+{
+	device("npu0");
+	symbols("ffffffff81000000 T npu_over_there\nffffffff81000010 t npu_over.isra.0\t[npu]\n"
+		"ffffffff81000020 d npu_over\t[npu]\n");
+	machine.pmu_file("kprobe/type", "8\n");
+	EXPECT_EQ(found().at(0).source, "calls");
+	symbols("ffffffff81000000 T other\nffffffff81000010 t npu_over\t[npu]\n");
+	ASSERT_EQ(found().at(0).source, "function");
+	EXPECT_THAT(names(planned()), ElementsAre("npu:over_begin everywhere"));
+	EXPECT_THAT(planned().events.back().probe->devices, IsEmpty());
+	std::filesystem::remove(machine.folder().file("pmus/kprobe/type"));
+	EXPECT_EQ(found().at(0).source, "calls");
+}
+
+TEST_F(DriverProbePlan, WhatIsMissingIsTold)
+{
+	options.driver_files = {"npu.json"};
+	EXPECT_THAT(found().at(0).problem, HasSubstr("calls: there is no /dev/npu*"));
+	EXPECT_THAT(found().at(0).problem, HasSubstr("lets no functions be probed (CONFIG_KPROBES), such as npu_over"));
+	machine.pmu_file("kprobe/type", "8\n");
+	EXPECT_THAT(found().at(0).problem, HasSubstr("function: the kernel has no function npu_over"));
+	device("npu0");
+	std::filesystem::remove_all(machine.folder().file("tracing/events/syscalls"));
+	EXPECT_THAT(found().at(0).problem, HasSubstr("calls: no tracepoint syscalls:sys_enter_ioctl"));
+}
+
+TEST_F(DriverProbePlan, AGeneralDescriptionIsOfWhatNoOtherOneIsOf)
+{
+	drivers[0].nodes = {"/dev/npu*", "/dev/accel/accel*"};
+	drivers[0].modules = {"npu_module"};
+	DriverDescription general = described();
+	general.name = "any";
+	general.nodes = {"/dev/accel/accel*"};
+	general.is_general = true;
+	general.sources = {source("calls", {rule("any:submit_begin", JobMoment::queued)})};
+	drivers.insert(drivers.begin(), general);
+	device("accel/accel0");
+	ASSERT_EQ(found().size(), 1u) << "whose it is nobody says";
+	EXPECT_EQ(found()[0].driver, "any");
+	load("npu_module");
+	ASSERT_EQ(found().size(), 1u);
+	EXPECT_EQ(found()[0].driver, "npu");
 }
 
 constexpr const char *kCommon = "\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n"

@@ -27,15 +27,21 @@ protected:
 			recording::DriverDescription driver;
 			driver.name = name;
 			driver.title = title;
-			driver.sources.push_back(
-				{name, "", exact, {{event, JobMoment::queued, {}, {}, {}, {}, "", "", ""}}});
+			recording::DriverSource source;
+			source.name = name;
+			source.exact = exact;
+			source.rules.emplace_back();
+			source.rules.front().event = event;
+			driver.sources.push_back(std::move(source));
 			return driver;
 		};
 		recording::DriverDescription known = described("npu", "NPU", "neuroperf:note", true);
+		recording::DriverDescription ordered = described("ordered", "Ordered", "neuroperf:clock", false);
+		ordered.sources.front().in_order = true;
 		recording::DriverDescription by_fence;
 		by_fence.name = by_fence.title = "Maker's NPU";
 		by_fence.fence_drivers = {"maker"};
-		return {known, described("fences", "Fences", "neuroperf:mark", false), by_fence};
+		return {known, described("fences", "Fences", "neuroperf:mark", false), by_fence, ordered};
 	}
 	recording::PerfDataReader &reader()
 	{
@@ -70,7 +76,7 @@ protected:
 
 TEST_F(JobsTest, QueuedStartedAndDone)
 {
-	ASSERT_EQ(drivers_.sources().size(), 2u);
+	ASSERT_EQ(drivers_.sources().size(), 3u);
 	at(100, JobMoment::queued, 1);
 	at(130, JobMoment::started, 1);
 	at(200, JobMoment::done, 1);
@@ -145,6 +151,59 @@ TEST_F(JobsTest, FencesOfOtherThreadsAreJobs)
 	EXPECT_EQ(stats(1).jobs, 1u);
 	EXPECT_EQ(stats(1).run.total_ns, 50u);
 	EXPECT_EQ(stats(0).jobs, 0u);
+}
+
+TEST_F(JobsTest, ItsEndMayTellHowLongItRan)
+{
+	const auto done = [&](uint64_t key, uint64_t time_ns, uint64_t ran_ns) {
+		JobEvent told = event(JobMoment::done, key);
+		told.ran_ns = ran_ns;
+		jobs_.take(told, kApp, time_ns, true);
+	};
+	at(100, JobMoment::queued, 1);
+	done(1, 200, 70);
+	EXPECT_EQ(stats().queue.total_ns, 30u);
+	EXPECT_EQ(stats().run.total_ns, 70u);
+	EXPECT_EQ(stats().inferred, 0u);
+	at(300, JobMoment::queued, 2);
+	done(2, 350, 4000); // longer than it was there
+	EXPECT_EQ(stats().queue.total_ns, 30u + 0u);
+	EXPECT_EQ(stats().run.total_ns, 70u + 50u);
+	at(400, JobMoment::queued, 3);
+	at(420, JobMoment::started, 3);
+	done(3, 450, 10); // an event has told it
+	EXPECT_EQ(stats().run.total_ns, 70u + 50u + 30u);
+}
+
+TEST_F(JobsTest, JobsOfOneKeyThatEndInOrder)
+{
+	const auto take = [&](uint64_t time_ns, JobMoment moment, uint64_t key, uint64_t jobs = 1) {
+		JobEvent told = event(moment, key);
+		told.source = 2;
+		told.jobs = jobs;
+		jobs_.take(told, kApp, time_ns, true);
+	};
+	take(100, JobMoment::queued, 1);
+	take(110, JobMoment::queued, 1);
+	take(115, JobMoment::queued, 2);
+	take(120, JobMoment::queued, 1);
+	take(130, JobMoment::done, 1);
+	take(150, JobMoment::done, 1, 254); // more than there are
+	take(160, JobMoment::done, 1);      // none is left
+	EXPECT_EQ(stats().jobs, 3u);
+	EXPECT_EQ(stats().run.total_ns, 30u + 20u + 0u) << "one after the other";
+	EXPECT_EQ(stats().queue.total_ns, 0u + 20u + 30u);
+	EXPECT_EQ(jobs_.problems().key_again, 0u);
+	EXPECT_EQ(jobs_.problems().end_without_job, 0u);
+	EXPECT_EQ(jobs_.engines()[0].waiting, 1u) << "that of the other key";
+	take(200, JobMoment::queued, 2);
+	jobs_.lost(210);
+	take(220, JobMoment::queued, 2);
+	take(230, JobMoment::done, 2);
+	EXPECT_EQ(stats().jobs, 4u);
+	EXPECT_EQ(stats().run.max_ns, 30u) << "those before the loss are not taken for the newest";
+	jobs_.finish(300);
+	EXPECT_EQ(jobs_.engines()[0].in_flight, 2u);
 }
 
 TEST_F(JobsTest, PairsOfFences)

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Places of which the kernel has no tracepoint, as events like those of tracepoints: system calls on the device files
+ * of drivers, with what their argument points to, and functions of drivers, with their arguments.
+ *
+ * Part of tracepoint_events.bpf.c.
+ */
+#ifndef NEUROPERF_DRIVER_PROBES_BPF_H
+#define NEUROPERF_DRIVER_PROBES_BPF_H
+
+#include "bpf/driver_probe.h"
+#include "bpf/open_file.bpf.h"
+
+/* struct syscall_tp_t, what the kernel hands BPF programs over: the registers' place, the number, then the arguments
+ * or the result (kernel/trace/trace_syscalls.c). */
+#define NP_CALL_VALUES_AT 16
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NP_MOST_PROBED_DEVICES);
+	__type(key, __u32);
+	__type(value, struct np_probed_device);
+} np_probed_devices SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NP_MOST_PROBED_CALLS);
+	__type(key, struct np_probed_call_key);
+	__type(value, struct np_probed_call);
+} np_probed_calls SEC(".maps");
+
+/* What a thread is in: the file may be closed, or be another one, before the call ends. */
+struct np_open_call {
+	struct np_probed_call call;
+	__u32 device, request;
+	__u64 arguments[3];
+	char node[NP_NODE_BYTES];
+	char given[NP_GIVEN_BYTES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, NP_MOST_OPEN_CALLS);
+	__type(key, __u64); /* the thread */
+	__type(value, struct np_open_call);
+} np_open_calls SEC(".maps");
+
+/* Programs of this kind exclude each other on a CPU. */
+struct np_probe_scratch {
+	struct np_open_call open;
+	struct np_tracepoint_event event;
+	struct np_probe_record record;
+	char bytes[NP_MOST_ARGUMENT_BYTES + NP_MOST_POINTED_BYTES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct np_probe_scratch);
+} np_probe_scratch SEC(".maps");
+
+static __always_inline struct np_probe_scratch *probe_scratch(void)
+{
+	const __u32 first = 0;
+	return bpf_map_lookup_elem(&np_probe_scratch, &first);
+}
+
+static __always_inline void put_probed(struct np_probe_scratch *scratch, void *ring, __u32 number, __u64 time_ns,
+				       __u64 ip, __u32 bytes)
+{
+	scratch->record.bytes = bytes;
+	fill(&scratch->event, time_ns, ip, number, sizeof(scratch->record) + bytes);
+	scratch->record.process = scratch->event.pid;
+	scratch->record.thread = scratch->event.tid;
+	__u64 size = sizeof(scratch->event) + sizeof(scratch->record) + bytes;
+	const __u64 most = sizeof(scratch->event) + sizeof(scratch->record) + sizeof(scratch->bytes);
+	asm volatile("" : "+r"(size));
+	if (size > most)
+		size = most;
+	STILL_WITHIN(sizeof(struct np_tracepoint_event) + sizeof(struct np_probe_record) + NP_MOST_ARGUMENT_BYTES +
+			     NP_MOST_POINTED_BYTES,
+		     size);
+	if (bpf_ringbuf_output(ring, &scratch->event, size, np_wake_up(ring)) != 0)
+		__sync_fetch_and_add(&np_dropped[number & (NP_MOST_TRACEPOINTS - 1)], 1);
+}
+
+/* How many of the wanted bytes could be read. */
+static __always_inline __u32 copy_argument(struct np_probe_scratch *scratch, const struct np_probed_call *call,
+					   __u64 argument)
+{
+	__u64 bytes = call->argument_bytes, pointed = call->pointed_bytes, at = call->pointer_at, pointer = 0;
+	asm volatile("" : "+r"(bytes));
+	if (bytes > NP_MOST_ARGUMENT_BYTES)
+		bytes = NP_MOST_ARGUMENT_BYTES;
+	STILL_WITHIN(NP_MOST_ARGUMENT_BYTES, bytes);
+	if (bytes == 0 || bpf_probe_read_user(scratch->bytes, bytes, (void *)argument) != 0)
+		return 0;
+	if (at == NP_NOT_WANTED)
+		return bytes;
+	if (bpf_probe_read_user(&pointer, sizeof(pointer), (void *)(argument + at)) != 0)
+		return bytes;
+	asm volatile("" : "+r"(pointed));
+	if (pointed > NP_MOST_POINTED_BYTES)
+		pointed = NP_MOST_POINTED_BYTES;
+	STILL_WITHIN(NP_MOST_POINTED_BYTES, pointed);
+	/* Behind the room for the most, whatever was copied: where the recorder says that it is. */
+	if (pointed == 0 || bpf_probe_read_user(scratch->bytes + NP_MOST_ARGUMENT_BYTES, pointed, (void *)pointer) != 0)
+		return bytes;
+	return NP_MOST_ARGUMENT_BYTES + pointed;
+}
+
+static __always_inline void put_call(struct np_probe_scratch *scratch, const struct np_open_call *open, __u32 number,
+				     __s64 result)
+{
+	void *ring = 0;
+	if (number == NP_NOT_WANTED || !wanted(number, &ring))
+		return;
+	const __u64 time_ns = bpf_ktime_get_ns();
+	struct pt_regs *registers = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	__u64 ip = 0;
+	bpf_probe_read_kernel(&ip, sizeof(ip), &PT_REGS_IP(registers));
+	__builtin_memset(scratch->bytes, 0, sizeof(scratch->bytes));
+	scratch->record.device = open->device;
+	scratch->record.request = open->request;
+	scratch->record.result = result;
+	__builtin_memset(scratch->record.arguments, 0, sizeof(scratch->record.arguments));
+	__builtin_memcpy(scratch->record.arguments, open->arguments, sizeof(open->arguments));
+	__builtin_memcpy(scratch->record.node, open->node, sizeof(open->node));
+	__builtin_memcpy(scratch->record.given, open->given, sizeof(open->given));
+	put_probed(scratch, ring, number, time_ns, ip, copy_argument(scratch, &open->call, open->arguments[2]));
+}
+
+static __always_inline const struct np_probed_call *probed_call(__u32 device, __u32 kind, __u32 request)
+{
+	struct np_probed_call_key key = {device, kind, request};
+	const struct np_probed_call *call = bpf_map_lookup_elem(&np_probed_calls, &key);
+	if (call)
+		return call;
+	key.request = NP_ANY_REQUEST;
+	return bpf_map_lookup_elem(&np_probed_calls, &key);
+}
+
+/* The cookie says which call: enum np_probed_call_kind. */
+SEC("tracepoint")
+int np_call_begin(void *context)
+{
+	const __u32 kind = bpf_get_attach_cookie(context);
+	const __u64 thread = bpf_get_current_pid_tgid();
+	if (!np_is_recorded(0))
+		return 1;
+	__u64 arguments[3];
+	bpf_probe_read_kernel(arguments, sizeof(arguments), context + NP_CALL_VALUES_AT);
+	struct inode *inode = np_inode_of(bpf_get_current_task_btf(), (__u32)arguments[0]);
+	const __u32 device = inode ? BPF_CORE_READ(inode, i_rdev) : 0;
+	const struct np_probed_device *known = device ? bpf_map_lookup_elem(&np_probed_devices, &device) : 0;
+	if (!known)
+		return 1;
+	const __u32 request = kind == NP_CALL_IOCTL ? (__u32)arguments[1] : 0;
+	const struct np_probed_call *call = probed_call(device, kind, request);
+	struct np_probe_scratch *scratch = probe_scratch();
+	if (!call || !scratch)
+		return 1;
+	struct np_open_call *open = &scratch->open;
+	open->call = *call;
+	open->device = device;
+	open->request = request;
+	__builtin_memcpy(open->arguments, arguments, sizeof(arguments));
+	__builtin_memcpy(open->node, known->node, sizeof(open->node));
+	__u64 given = call->argument_bytes;
+	asm volatile("" : "+r"(given));
+	if (given > NP_GIVEN_BYTES)
+		given = NP_GIVEN_BYTES;
+	STILL_WITHIN(NP_GIVEN_BYTES, given);
+	__builtin_memset(open->given, 0, sizeof(open->given));
+	if (given > 0)
+		bpf_probe_read_user(open->given, given, (void *)arguments[2]);
+	if (call->end != NP_NOT_WANTED)
+		bpf_map_update_elem(&np_open_calls, &thread, open, BPF_ANY);
+	put_call(scratch, open, call->begin, 0);
+	return 1;
+}
+
+SEC("tracepoint")
+int np_call_end(void *context)
+{
+	const __u64 thread = bpf_get_current_pid_tgid();
+	if (!np_is_recorded(0))
+		return 1;
+	const struct np_open_call *open = bpf_map_lookup_elem(&np_open_calls, &thread);
+	struct np_probe_scratch *scratch = probe_scratch();
+	if (!open || !scratch)
+		return 1;
+	__s64 result = 0;
+	bpf_probe_read_kernel(&result, sizeof(result), context + NP_CALL_VALUES_AT);
+	put_call(scratch, open, open->call.end, result);
+	bpf_map_delete_elem(&np_open_calls, &thread);
+	return 1;
+}
+
+/* The cookie is the number of the event. */
+static __always_inline struct np_probe_scratch *probed_function(__u32 number, void **ring)
+{
+	if (!wanted(number, ring))
+		return 0;
+	struct np_probe_scratch *scratch = probe_scratch();
+	if (scratch)
+		__builtin_memset(&scratch->record, 0, sizeof(scratch->record));
+	return scratch;
+}
+
+SEC("kprobe")
+int np_function_begin(struct pt_regs *registers)
+{
+	const __u32 number = bpf_get_attach_cookie(registers);
+	void *ring = 0;
+	struct np_probe_scratch *scratch = probed_function(number, &ring);
+	if (!scratch)
+		return 0;
+	scratch->record.arguments[0] = PT_REGS_PARM1(registers);
+	scratch->record.arguments[1] = PT_REGS_PARM2(registers);
+	scratch->record.arguments[2] = PT_REGS_PARM3(registers);
+	scratch->record.arguments[3] = PT_REGS_PARM4(registers);
+	scratch->record.arguments[4] = PT_REGS_PARM5(registers);
+	put_probed(scratch, ring, number, bpf_ktime_get_ns(), PT_REGS_IP(registers), 0);
+	return 0;
+}
+
+SEC("kretprobe")
+int np_function_end(struct pt_regs *registers)
+{
+	const __u32 number = bpf_get_attach_cookie(registers);
+	void *ring = 0;
+	struct np_probe_scratch *scratch = probed_function(number, &ring);
+	if (!scratch)
+		return 0;
+	scratch->record.result = PT_REGS_RC(registers);
+	put_probed(scratch, ring, number, bpf_ktime_get_ns(), PT_REGS_IP(registers), 0);
+	return 0;
+}
+
+#endif
