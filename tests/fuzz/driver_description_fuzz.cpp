@@ -13,6 +13,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!description.ok() && description.error().what.empty())
 		__builtin_trap();
 	if (description.ok())
+		for (const DriverProbe &probe : description->probes)
+			if (!parse_format_text("fuzz", format_of_probe(probe, true, kDriverProbeIdBase)).ok())
+				__builtin_trap();
+	if (description.ok())
 		for (const DriverSource &source : description->sources)
 			if (source.events().empty() || source.rules.size() > 64)
 				__builtin_trap();

@@ -229,6 +229,7 @@ REFUSED = "neuroperf record -o /tmp/refused {}; echo status $?; [ -e /tmp/refuse
 NPU_EVENTS = "-e 'vnpu:*'"
 DRM_EVENTS = "-e 'gpu_scheduler:*' -e 'dma_fence:*'"
 RECORD_NPU = f"{RECORD} --driver none {{}} -a {{}} -- sh -c '{{}}; sleep 0.2'"
+BY_PROBES = "--driver-file /etc/vnpu_calls.json --driver-file /etc/vnpu_functions.json"
 UNDER_WAY = "npu_work -n 6 -t 3 -d 3 -u 300 -m 7 -l 5 -f vnpu & npu_work -n 8 -t 2 -d 4 -a vdrm; wait"
 NPU_TOTALS = ("for file in *_total queue_depth; do echo $file $(cat $file); done;"
               "while read -r line; do echo neuron_activity $line; done <neuron_activity")
@@ -300,6 +301,7 @@ CHECKS = (
           (npu.vnpu_in_report, npu.texts_of_the_kernel)),
     Check("npu_report_of_one", NEW, f"npu_work -n 99999 -u 200 vnpu >/dev/null & {RECORD} npu_work -n 6 -u 300 vnpu;"
           "status=$?; kill $!; wait; [ $status = 0 ]", (npu.others_are_left_out,)),
+    Check("npu_probes", ALL, f"{RECORD} -v {BY_PROBES} --driver none npu_work -n 5 -d 3 -f vnpu", (npu.vnpu_by_probes,)),
     Check("npu_anatomy", ALL, f"{RECORD} --driver vnpu npu_work -n 4 -t 2 -i vnpu", (npu.waits_for_the_npu,)),
     Check("npu_anatomy_without_driver", ALL, f"{RECORD} --driver none npu_work -n 4 -t 2 -i vnpu",
           (npu.waits_for_the_device,)),

@@ -9,6 +9,8 @@ import os
 import re
 import statistics
 
+import support
+
 RINGS = ("npu0", "npu1")
 
 
@@ -116,7 +118,7 @@ def stuck_until_closed(test, recording):
     test.assertEqual(counts(events), {"vnpu_job_queue": 1, "vnpu_job_start": 1, "vnpu_job_done": 1})
     begin, end = events[1].time_ns, events[2].time_ns
     test.assertEqual(number(events[2], "status"), -errno.ECANCELED)
-    test.assertGreaterEqual(end - begin, 50_000_000)
+    test.assertGreater(end - begin, 40_000_000, "50 ms, counted in ticks of which each may be 4 ms late")
     test.assertEqual([job for job in work["jobs"] if job["done_ns"] < end], [])
 
 
@@ -249,7 +251,41 @@ def others_are_left_out(test, recording):
     done = {number(event, "job") for event in of_group(recording, "vnpu") if event.name == "vnpu:vnpu_job_done"}
     test.assertGreater(len(done - own), 0)
     (engine,) = engines(recording, "Virtual NPU").values()
-    test.assertEqual(engine["jobs"], len(own))
+    test.assertTrue(0 <= len(own) - engine["jobs"] <= recording.summary.lost, engine)
+
+
+def reported(recording, *options):
+    """By title of the description: its engine."""
+    return {device["driver"]: device["engines"] for device in recording.report(*options).get("devices", [])}
+
+
+def vnpu_by_probes(test, recording):
+    """As if the driver had no tracepoints: by the ioctls of its node, and by functions, of which one is run in an interrupt."""
+    work = told(recording, "vnpu")
+    jobs, failed = len(work["jobs"]), sum(job["status"] != 0 for job in work["jobs"])
+    around_ns = sum(job["done_ns"] - job["submit_ns"] for job in work["jobs"])
+    asked_ns = 1000 * work["us"] * len(work["layer_spikes"]) * jobs
+    folder = os.path.join(support.SOURCE_DIR, "tests", "data", "drivers")
+    files = [word for name in ("vnpu_calls", "vnpu_functions")
+             for word in ("--driver-file", os.path.join(folder, f"{name}.json"))]
+    found = reported(recording, *files)
+    test.assertEqual(set(found), {"Virtual NPU by calls", "Virtual NPU by functions"})
+    for title, (engine,) in found.items():
+        missing = jobs - engine["jobs"]
+        test.assertTrue(0 <= missing <= recording.summary.lost, (title, engine))
+        if recording.summary.lost:
+            continue
+        test.assertEqual((engine["failed"], engine["in_flight"], engine["stuck"]), (failed, 0, 0), title)
+        test.assertLess(engine["queue_total_ns"] + engine["run_total_ns"], around_ns, title)
+        test.assertGreater(engine["queue_total_ns"] + engine["run_total_ns"], 0.5 * asked_ns, title)
+    events = of_group(recording, "vnpu_functions") + of_group(recording, "vnpu_calls")
+    numbers = {job["job"] for job in work["jobs"]}
+    test.assertEqual({number(event, "result") for event in events if event.name == "vnpu_functions:queue_end"}, numbers)
+    test.assertEqual({number(event, "job") for event in events if event.name == "vnpu_calls:wait_end"}, numbers)
+    test.assertEqual({event.fields["node"] for event in events if event.name.startswith("vnpu_calls:")}, {'"/dev/vnpu0"'})
+    ends = [event for event in events if event.name == "vnpu_functions:over_begin"]
+    test.assertLessEqual(jobs - len(ends), recording.summary.lost)
+    test.assertEqual({number(event, "status") for event in ends}, {0, -errno.EIO})
 
 
 def vdrm_in_report(test, recording):

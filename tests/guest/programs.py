@@ -78,6 +78,9 @@ def fill_root(root, architecture, kernel, neuroperf, cache, build_dir):
     known_work = os.path.join(root, "bin", "known_work")
     run(f"{prefix}gcc", "-std=gnu11", "-O2", "-g", "-fno-omit-frame-pointer", "-static", "-I", f"{SOURCE_DIR}/include",
         os.path.join(HERE, "known_work.c"), "-o", known_work)
+    for name in ("vnpu_calls", "vnpu_functions"):
+        with open(os.path.join(HERE, "..", "data", "drivers", f"{name}.json"), encoding="utf-8") as file:
+            initramfs.add_text(root, f"/etc/{name}.json", file.read())
     initramfs.add_text(root, "/etc/known_work.probe", usdt_probe.kernel_probe(known_work, "/bin/known_work"))
     # libc's headers leave DRM's out; the kernel's mark pointers.
     run(f"{prefix}gcc", "-std=gnu11", "-O2", "-g", "-static", "-D__user=", "-I",

@@ -6,18 +6,102 @@ import json
 import os
 import re
 import signal
+import struct
 import subprocess
+import sys
 
 import support
 from support import program
 
 FOLDER = os.path.join(support.SOURCE_DIR, "tests", "data", "drivers")
+PROGRAMS = os.path.join(support.SOURCE_DIR, "tests", "programs")
 NULL, TERMINAL = (os.path.join(FOLDER, f"{name}_calls.json") for name in ("device", "terminal"))
 TOLD = re.compile(r"^(\w+) (\d+) (\d+) (\d+)$", re.M)
 ROUNDS = 25
 RAN_NS = 1_500_000  # as the program says
 
 Told = collections.namedtuple("Told", "begin_ns end_ns core")
+
+
+Call = collections.namedtuple("Call", "request argument pointed pointer_at", defaults=(None, 0))
+
+
+def rknpu_submit(core_mask, ran_ns):
+    """struct rknpu_submit: flags, timeout, task start, number and counter, priority, objects, domain, base, time, cores, ..."""
+    return Call(0xc0686441, struct.pack("<5IiQ2IQqIi10I", 5, 6000, 0, 12, 0, 0, 1, 0, 0, 0, ran_ns, core_mask, -1, *[0] * 10))
+
+
+def hl_submit(sequence):
+    """union hl_cs_args, as the driver leaves it."""
+    return Call(0xc0306442, struct.pack("<Q", sequence).ljust(48, b"\0"))
+
+
+def hl_wait(sequence):
+    """union hl_wait_cs_args: the number, over which the driver writes its status; here the number's lower half is that."""
+    return Call(0xc0386443, struct.pack("<2Q", sequence, 1000).ljust(56, b"\0"))
+
+
+def hailo_launch(engine, channel):
+    """Packed: engine, channel, handle, first descriptor, bind, count, 8 buffers of 16 bytes, two domains, debug."""
+    return Call(0x8099760f, struct.pack("<2BQI2B", engine, channel, 1, 0, 1, 1).ljust(153, b"\0"))
+
+
+def hailo_wait(*channels):
+    """Packed: three masks, how many, and of each engine, channel and how many transfers are over."""
+    told = b"".join(struct.pack("<3B", *channel) for channel in channels)
+    return Call(0xc12d7602, (struct.pack("<3IB", 1, 0, 0, len(channels)) + told).ljust(301, b"\0"))
+
+
+def hailo10_launch(engine, channel):
+    return Call(0x808d760c, bytes([channel]).ljust(139, b"\0") + bytes([engine, 0]))
+
+
+def hailo10_wait(*channels):
+    told = b"".join(struct.pack("<3B", *channel) for channel in channels)
+    return Call(0xc1817602, (struct.pack("<3QB", 1, 0, 0, len(channels)) + told).ljust(385, b"\0"))
+
+
+def aipu_schedule(job, partition, core):
+    """struct aipu_job_desc: 19 numbers, then profile's file and address, and the job's number."""
+    return Call(0x40904106, struct.pack("<19I4xqQQ", 0, 0, core, partition, *[0] * 15, -1, 0, job).ljust(144, b"\0"))
+
+
+def aipu_status(job, state, ran_ns, count=1):
+    """struct aipu_job_status_query, and the first struct aipu_job_status_desc that it points to."""
+    return Call(0xc0184107, struct.pack("<2IQI4x", 8, 0, 0, count), struct.pack("<Q2IQq24x", job, 99, state, 0, ran_ns), 8)
+
+
+def apex(request, address):
+    return Call(request, struct.pack("<4Q", 0, 4096, address, 0).ljust(request >> 16 & 0x3fff, b"\0"))
+
+
+def qaic_execute(channel):
+    return Call(0x40106444, struct.pack("<2IQ", 2, channel, 0))
+
+
+def qaic_wait(channel):
+    return Call(0x40106446, struct.pack("<4I", 17, 1000, channel, 0))
+
+
+# What programs hand to drivers, by the drivers' own headers, and what is to come out: jobs and failed ones of engines. The
+# null device refuses all of it, and does not answer: what a driver would write is there already.
+DRIVERS = {
+    "rknpu": ([rknpu_submit(1, 700), rknpu_submit(7, 500), rknpu_submit(1, 300)], {"1": (2, 2, 1000), "7": (1, 1, 500)}),
+    "habanalabs": ([hl_submit(1 << 32), hl_submit(2 << 32), hl_wait(2 << 32), hl_wait(1 << 32), hl_wait(3 << 32)],
+                   {"/dev/null": (2, 0, None)}),
+    "hailo8": ([hailo_launch(0, 3), hailo_launch(0, 3), hailo_launch(0, 3), hailo_launch(1, 16), hailo_wait((0, 3, 1)),
+                hailo_wait((1, 16, 1), (0, 3, 2)), hailo_wait()], {"0 3": (3, 0, None), "1 16": (1, 0, None)}),
+    "hailo10": ([hailo10_launch(2, 5), hailo10_launch(2, 6), hailo10_launch(1, 7), hailo10_launch(0, 8),
+                 hailo10_wait((2, 6, 1), (1, 7, 1), (2, 5, 1), (0, 8, 1)), hailo10_wait((2, 5, 255))],
+                {"2 5": (1, 0, None), "2 6": (1, 0, None), "1 7": (1, 0, None), "0 8": (1, 0, None)}),
+    "armchina": ([aipu_schedule(7, 0, 2), aipu_schedule(8, 0, 2), aipu_status(7, 1, 0, count=0), aipu_status(7, 1, 900),
+                  aipu_status(8, 2, 100)], {"0 2": (2, 1, 1000)}),
+    "apex": ([apex(0x4020dc08, 4096), apex(0x4028dc0c, 8192), apex(0x4020dc09, 8192), apex(0x4020dc09, 4096)],
+             {"buffers": (2, 0, None)}),
+    "qaic": ([qaic_execute(4), qaic_execute(4), qaic_execute(5), qaic_wait(4), qaic_wait(5), qaic_wait(4), qaic_wait(4)],
+             {"4": (2, 0, None), "5": (1, 0, None)}),
+    "tenstorrent": ([Call(0xfa00, b""), Call(0xfa07, b"")], {"ioctls": (2, 0, None)}),
+}
 
 
 def told_jobs(recording):
@@ -137,6 +221,27 @@ class DriverProbes(support.IntegrationTest):
         recording = self.record_calls(absent)
         self.assertIn("there is no /dev/no_device_of_any_machine*", recording.stderr)
         self.assertNotIn("null:", {event.name[:5] for event in recording.events()})
+
+    def test_descriptions_of_drivers_that_are_not_here(self):
+        """With the null device in place of theirs, which knows none of the calls: each field is found where the headers say."""
+        for name, (calls, expected) in DRIVERS.items():
+            with self.subTest(name):
+                with open(os.path.join(support.SOURCE_DIR, "data", "drivers", f"{name}.json"), encoding="utf-8") as file:
+                    sources = json.load(file)["sources"]
+                for rule in sources[0]["events"]:
+                    if rule.get("where", {}).pop("result", None) and not rule["where"]:
+                        del rule["where"]
+                file = self.described(os.path.join(support.SOURCE_DIR, "data", "drivers", f"{name}.json"),
+                                      match={"nodes": ["/dev/null"]}, sources=sources)
+                lines = "".join(f"{call.request:x} {call.argument.hex() or '00'} "
+                                f"{call.pointed.hex() if call.pointed else '-'} {call.pointer_at}\n" for call in calls)
+                recording = self.record(sys.executable, os.path.join(PROGRAMS, "device_calls.py"), "/dev/null",
+                                        options=("--driver-file", file), stdin=None, input=lines)
+                self.assert_recorded(recording)
+                found = {key[-1]: engine for key, engine in
+                         self.engines(recording.report("--driver-file", file)).items()}
+                self.assertEqual({engine: (row["jobs"], row["failed"], expected.get(engine, (0, 0, None))[2] and
+                                           row["run_total_ns"]) for engine, row in found.items()}, expected)
 
     def test_programs_that_are_killed(self):
         """A job without an end is in flight, and nothing else is wrong."""

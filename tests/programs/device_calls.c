@@ -2,10 +2,10 @@
 /*
  * Jobs for devices that any machine has: device_calls ROUNDS
  *
- * /dev/null knows none of these ioctls, and says so; what a driver's own would have looks the same from outside. In each
- * round: submit job 100 + round on core round % 2, sleep 2 ms, wait for it, which says that it ran for 1.5 ms; the first
- * one failed. A pseudo-terminal answers: unlock, sleep
- * 1 ms, ask for its number; write a byte, sleep 1 ms, and read it, as the terminal echoes it.
+ * /dev/null knows none of these ioctls, and says so; what a driver's own would have looks the same from outside. In
+ * each round: submit job 100 + round on core round % 2, sleep 2 ms, wait for it, which says that it ran for 1.5 ms; the
+ * first one failed. A pseudo-terminal answers: unlock, sleep 1 ms, ask for its number; write a byte, sleep 1 ms, and
+ * read it, as the terminal echoes it.
  *
  * Says of each job when it called first and when the last call was over: DEVICE BEGIN_NS END_NS CORE
  */
@@ -47,7 +47,8 @@ static void wait_ms(long ms)
 int main(int argc, char **argv)
 {
 	const long rounds = argc == 2 ? strtol(argv[1], NULL, 10) : 0;
-	const int null = open("/dev/null", O_RDWR | O_CLOEXEC), terminal = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	const int null = open("/dev/null", O_RDWR | O_CLOEXEC),
+		  terminal = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
 	int unlocked = 0, number = 0;
 	char echoed = 'x';
 	if (rounds <= 0 || null < 0 || terminal < 0)

@@ -83,8 +83,8 @@ static void vnpu_begin_next_job(void)
 	vnpu_begin_layer();
 }
 
-/* Whoever waits may free the job as soon as the lock is free. */
-static void vnpu_end_job(struct vnpu_job *job, int status)
+/* Not inlined, and so a place for probes. Whoever waits may free the job as soon as the lock is free. */
+static noinline void vnpu_end_job(struct vnpu_job *job, int status)
 {
 	job->status = status;
 	if (vnpu_running == job)
