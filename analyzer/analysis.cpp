@@ -50,6 +50,7 @@ public:
 			analysis_.layers.set_window(window_);
 			analysis_.on_cpu.set_window(window_);
 			analysis_.jobs->set_window(window_);
+			analysis_.device_states->set_window(window_);
 		}
 		if (record.type == PERF_RECORD_SAMPLE)
 			visit_sample(record);
@@ -106,7 +107,14 @@ private:
 		const bool wanted = named && filter_.has_thread(analysis_.threads, thread) && in_wanted_layer(thread);
 		analysis_.driver_events->each(event, sample.raw, [&](const JobEvent &told) {
 			analysis_.jobs->take(told, thread, sample.identity.time_ns, wanted);
+			analysis_.device_states->take(told, sample.identity.time_ns);
 		});
+	}
+
+	void take_loss_of_driver_events(uint64_t time_ns)
+	{
+		analysis_.jobs->lost(time_ns);
+		analysis_.device_states->lost(time_ns);
 	}
 
 	bool in_wanted_layer(ThreadId thread)
@@ -315,7 +323,7 @@ private:
 	{
 		const bool by_bpf = id >= recording::kTracepointIdBase;
 		if (by_bpf || analysis_.driver_events->has_any())
-			analysis_.jobs->lost(time_ns);
+			take_loss_of_driver_events(time_ns);
 		if (by_bpf || analysis_.has_waits) // then switches come by rings of their own
 			return;
 		analysis_.on_cpu.lost();
@@ -451,6 +459,7 @@ Status analyze(const recording::PerfDataReader &reader, const AnalysisOptions &o
 	take_build_ids(reader, &analysis->threads);
 	analysis->driver_events = std::make_unique<DriverEvents>(reader, options.drivers);
 	analysis->jobs = std::make_unique<Jobs>(analysis->layers, *analysis->driver_events);
+	analysis->device_states = std::make_unique<DeviceStates>(*analysis->driver_events);
 	analysis->jobs->tell(&analysis->states);
 	if (options.own_jobs_only)
 		analysis->jobs->only_queued_ones();
@@ -460,6 +469,7 @@ Status analyze(const recording::PerfDataReader &reader, const AnalysisOptions &o
 	analysis->unwound = collector.unwound();
 	analysis->foreign_stacks = collector.foreign_stacks();
 	analysis->jobs->finish(analysis->stream.last_ns);
+	analysis->device_states->finish(analysis->stream.last_ns);
 	analysis->layers.finish();
 	analysis->on_cpu.finish(analysis->stream.last_ns);
 	return Done{};

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "analyzer/collectives.hpp"
+#include "analyzer/device_states.hpp"
 #include "analyzer/driver_events.hpp"
 #include "analyzer/jobs.hpp"
 #include "analyzer/latency_tables.hpp"
@@ -47,6 +48,7 @@ struct Analysis {
 	OnCpu on_cpu;
 	std::unique_ptr<DriverEvents> driver_events; // and jobs: there once it is analysed
 	std::unique_ptr<Jobs> jobs;
+	std::unique_ptr<DeviceStates> device_states;
 	CollectiveEnds exchange_ends;
 	StreamCounts stream;
 	std::map<std::string, uint64_t> recorder_stats; // the last value of each

@@ -40,6 +40,27 @@ uint64_t number_of(std::string_view text)
 	return hash;
 }
 
+std::string_view text_of(const EventField &field, std::string_view payload)
+{
+	return field.is_text ? recording::read_text(field, payload) : std::string_view();
+}
+
+// By one field or several, numbers in decimal; `buffer` holds it where no field does.
+std::string_view named(const std::vector<EventField> &fields, std::string_view payload, std::string *buffer)
+{
+	if (fields.size() == 1 && fields.front().is_text)
+		return text_of(fields.front(), payload);
+	buffer->clear();
+	for (const EventField &field : fields) {
+		*buffer += buffer->empty() ? "" : " ";
+		if (field.is_text)
+			*buffer += text_of(field, payload);
+		else
+			*buffer += fmt::format("{}", recording::read_number(field, payload));
+	}
+	return *buffer;
+}
+
 bool has_value(const EventField &field, std::string_view value, std::string_view payload)
 {
 	return field.is_text ? recording::read_text(field, payload) == value
@@ -92,7 +113,7 @@ void DriverEvents::add(const recording::PerfDataReader &reader, const DriverDesc
 			Rule rule;
 			rule.source = static_cast<uint32_t>(sources_.size());
 			rule.space = space_number;
-			rule.moment = from.moment;
+			rule.described = &from;
 			for (const auto &[name, value] : from.where)
 				rule.where.push_back({field(name), value});
 			for (const auto &[name, value] : from.except)
@@ -106,7 +127,12 @@ void DriverEvents::add(const recording::PerfDataReader &reader, const DriverDesc
 			rule.status = field(from.status);
 			rule.ran = field(from.ran_ns);
 			rule.jobs = field(from.jobs);
-			rule.engine_name = from.engine_name;
+			for (const std::string &name : from.task)
+				rule.task.push_back(field(name));
+			for (std::size_t count = 0; count < from.counts.size(); count++)
+				rule.counts[count] = field(from.counts[count]);
+			rule.state = field(from.state);
+			rule.value = field(from.value);
 			if (whole)
 				rules_of_event_[i].push_back(std::move(rule));
 		}
@@ -131,31 +157,30 @@ void DriverEvents::each(int event, std::string_view payload, const std::function
 		    std::any_of(rule.except.begin(), rule.except.end(), holds) || lacks_key(rule, payload))
 			continue;
 		JobEvent told;
-		told.moment = rule.moment;
+		told.moment = rule.described->moment;
+		told.rule = rule.described;
 		told.source = rule.source;
 		told.key.space = rule.space;
 		for (std::size_t i = 0; i < rule.key.size(); i++)
 			told.key.number[i] = rule.key[i].is_text ? number_of(recording::read_text(rule.key[i], payload))
 								 : recording::read_number(rule.key[i], payload);
-		const auto text = [&](const EventField &field) {
-			return field.is_text ? recording::read_text(field, payload) : std::string_view();
+		told.engine = rule.engine.empty() ? rule.described->engine_name : named(rule.engine, payload, &engine_);
+		told.device = text_of(rule.device, payload);
+		told.driver = text_of(rule.driver, payload);
+		const auto number = [&](const EventField &field, uint64_t otherwise) {
+			return field.size != 0 ? recording::read_number(field, payload) : otherwise;
 		};
-		told.engine = rule.engine_name;
-		if (rule.engine.size() == 1 && rule.engine[0].is_text) {
-			told.engine = text(rule.engine[0]);
-		} else if (!rule.engine.empty()) {
-			engine_.clear();
-			for (const EventField &field : rule.engine)
-				engine_ += (engine_.empty() ? "" : " ") +
-					   (field.is_text ? std::string(text(field))
-							  : fmt::format("{}", recording::read_number(field, payload)));
-			told.engine = engine_;
-		}
-		told.device = text(rule.device);
-		told.driver = text(rule.driver);
-		told.status = rule.status.size != 0 ? recording::read_number(rule.status, payload) : 0;
-		told.jobs = rule.jobs.size != 0 ? recording::read_number(rule.jobs, payload) : 1;
-		told.ran_ns = rule.ran.size != 0 ? recording::read_number(rule.ran, payload) : 0;
+		told.status = number(rule.status, 0);
+		told.jobs = number(rule.jobs, 1);
+		told.ran_ns = number(rule.ran, 0);
+		told.value = number(rule.value, 0);
+		if (!rule.task.empty())
+			told.task = named(rule.task, payload, &task_);
+		if (rule.state.size != 0)
+			told.state = named({rule.state}, payload, &state_);
+		for (std::size_t i = 0; i < rule.counts.size(); i++)
+			if (rule.counts[i].size != 0)
+				told.counts[i] = recording::read_number(rule.counts[i], payload);
 		sources_[rule.source].events++;
 		take(told);
 	}

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,8 +30,13 @@ struct JobEvent {
 	std::string_view driver, device, engine; // as the event names them; mostly empty
 	uint64_t status = 0;                     // not 0: failed
 	uint64_t jobs = 1;                       // of job_done: so many of this key end
-	uint64_t ran_ns = 0;                     // how long the job ran, as the device says; 0: it does not
-	uint32_t source = 0;                     // index into sources()
+	std::string_view task;                   // of task_done: the part of the job that is over
+	std::array<std::optional<uint64_t>, recording::kTaskCounts> counts; // of it
+	std::string_view state;                                             // of state
+	uint64_t value = 0;                                                 // of value
+	const recording::DriverRule *rule = nullptr;
+	uint64_t ran_ns = 0; // how long the job ran, as the device says; 0: it does not
+	uint32_t source = 0; // index into sources()
 };
 
 // A source of which the recording has the events.
@@ -64,10 +70,11 @@ private:
 	};
 	struct Rule {
 		uint32_t source = 0, space = 0;
-		recording::JobMoment moment{};
+		const recording::DriverRule *described = nullptr;
 		std::vector<Condition> where, except;
-		std::vector<recording::EventField> key, engine;
-		std::string_view engine_name;
+		std::vector<recording::EventField> key, engine, task;
+		std::array<recording::EventField, recording::kTaskCounts> counts;
+		recording::EventField state, value;
 		recording::EventField device, driver, status, ran, jobs; // size 0: not told
 	};
 	void add(const recording::PerfDataReader &reader, const recording::DriverDescription &driver,
@@ -78,7 +85,7 @@ private:
 	std::vector<LiveSource> sources_;
 	std::vector<std::string> spaces_;
 	std::vector<std::vector<Rule>> rules_of_event_;
-	std::string engine_; // of the last event, where several fields name it, or a number
+	std::string engine_, task_, state_; // of the last event, where several fields name it, or a number
 };
 
 } // namespace neuroperf::analyzer

@@ -2,6 +2,7 @@
 #include "analyzer/job_tables.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "analyzer/columns.hpp"
 
@@ -40,6 +41,13 @@ void add_times(const Durations &durations, std::vector<Cell> *row)
 Cell share_of(uint64_t part_ns, uint64_t whole_ns)
 {
 	return whole_ns > 0 ? Cell(static_cast<double>(part_ns) / static_cast<double>(whole_ns)) : Cell();
+}
+
+Cell device_of(const DeviceStates::Of &of)
+{
+	if (of.device.empty() && of.engine.empty())
+		return Cell();
+	return of.device.empty() || of.engine.empty() ? of.device + of.engine : of.device + " " + of.engine;
 }
 
 } // namespace
@@ -88,6 +96,87 @@ Table make_engines(const Jobs &jobs, const DriverEvents &drivers, uint64_t durat
 		const auto *of_a = std::get_if<uint64_t>(&a[ran]), *of_b = std::get_if<uint64_t>(&b[ran]);
 		return (of_a ? *of_a : 0) > (of_b ? *of_b : 0);
 	});
+	return table;
+}
+
+Table make_tasks(const Jobs &jobs)
+{
+	using enum Provenance;
+	using recording::TaskCount;
+	Table table{"tasks",
+		    "Parts of jobs",
+		    {text_column("engine", "engine", measured), text_column("name", "part", measured),
+		     sum_column("tasks", "times", Better::neither), time_column("run_total_ns", "ran", measured, true),
+		     time_column("run_p50_ns", "ran p50", measured, false),
+		     time_column("run_p95_ns", "ran p95", measured, false),
+		     time_column("run_p99_ns", "ran p99", measured, false)},
+		    {}};
+	constexpr std::pair<TaskCount, const char *> kColumns[] = {{TaskCount::spikes, "spikes"},
+								   {TaskCount::macs, "MACs"},
+								   {TaskCount::bytes, "bytes"},
+								   {TaskCount::cycles, "cycles"}};
+	std::vector<std::size_t> shown;
+	for (const auto &[count, title] : kColumns) {
+		const auto index = static_cast<std::size_t>(count);
+		const bool any = std::any_of(jobs.tasks().begin(), jobs.tasks().end(),
+					     [&](const auto &task) { return task.second.counts[index].has_value(); });
+		if (!any)
+			continue;
+		shown.push_back(index);
+		table.columns.push_back({std::string(recording::to_string(count)), title, "count", Better::neither,
+					 measured, true, true});
+	}
+	for (const auto &[of, stats] : jobs.tasks()) {
+		std::vector<Cell> row{jobs.engines()[of.first].name, of.second, stats.tasks};
+		add_times(stats.run, &row);
+		for (const std::size_t index : shown)
+			row.push_back(cell(stats.counts[index]));
+		table.rows.push_back(std::move(row));
+	}
+	return table;
+}
+
+Table make_device_states(const DeviceStates &states, uint64_t duration_ns)
+{
+	using enum Provenance;
+	Table table{"device_states",
+		    "States of devices",
+		    {text_column("driver", "driver", measured),
+		     text_column("device", "device", measured),
+		     text_column("of", "of", measured),
+		     text_column("state", "state", measured),
+		     sum_column("times", "times", Better::neither),
+		     time_column("total_ns", "time", measured, true),
+		     {"share", "share", "share", Better::neither, derived, false, false}},
+		    {}};
+	for (const auto &[of, all] : states.states())
+		for (const auto &[state, stays] : all)
+			if (stays.times > 0 || stays.total_ns > 0)
+				table.rows.push_back({of.driver, device_of(of), of.quantity, state, stays.times,
+						      stays.total_ns, share_of(stays.total_ns, duration_ns)});
+	return table;
+}
+
+Table make_device_values(const DeviceStates &states)
+{
+	using enum Provenance;
+	const auto value = [](const char *key, const char *title, Provenance provenance) {
+		return Metric{key, title, "count", Better::neither, provenance, false, false};
+	};
+	Table table{"device_values",
+		    "Clocks and other values of devices",
+		    {text_column("driver", "driver", measured), text_column("device", "device", measured),
+		     text_column("of", "of", measured), text_column("unit", "unit", measured),
+		     sum_column("changes", "told", Better::neither), value("min", "min", measured),
+		     value("mean", "mean", derived), value("max", "max", measured), value("last", "last", measured)},
+		    {}};
+	for (const auto &[of, values] : states.values()) {
+		if (values.known_ns == 0)
+			continue;
+		table.rows.push_back({of.driver, device_of(of), of.quantity, of.unit.empty() ? Cell() : Cell(of.unit),
+				      values.told, values.least, static_cast<uint64_t>(std::llround(values.mean())),
+				      values.most, values.last});
+	}
 	return table;
 }
 

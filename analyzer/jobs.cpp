@@ -10,7 +10,7 @@ namespace {
 
 using recording::JobMoment;
 
-constexpr std::size_t kMostEngines = 4096, kMostHandedOver = 4096;
+constexpr std::size_t kMostEngines = 4096, kMostHandedOver = 4096, kMostTasks = 65536;
 
 uint32_t number_of(ThreadId thread)
 {
@@ -88,6 +88,11 @@ void Jobs::take_one(const JobEvent &event, ThreadId thread, uint64_t time_ns, bo
 			return;
 		}
 		return done(event.key, time_ns, false);
+	case JobMoment::task_done:
+		return task_done(event, time_ns);
+	case JobMoment::state:
+	case JobMoment::value:
+		return; // of devices, not of jobs
 	}
 }
 
@@ -299,6 +304,27 @@ void Jobs::done(const JobKey &key, uint64_t time_ns, bool failed, uint64_t ran_n
 			stats->queue.add(start - job.queued_ns);
 		stats->run.add(end - start);
 	}
+}
+
+// It began when the one before it was over, or the job started, if it does not say how long it took.
+void Jobs::task_done(const JobEvent &event, uint64_t time_ns)
+{
+	const auto found = open_.find(event.key);
+	if (found == open_.end())
+		return;
+	Job &job = found->second;
+	const uint64_t since = std::max(job.task_ns, job.started_ns);
+	job.task_ns = time_ns;
+	const std::pair<uint32_t, std::string> key{job.engine, event.task};
+	if (!job.counted || (tasks_.size() >= kMostTasks && !tasks_.contains(key)))
+		return;
+	TaskStats &stats = tasks_[key];
+	stats.tasks++;
+	if (event.ran_ns != 0 || since != 0)
+		stats.run.add(event.ran_ns != 0 ? event.ran_ns : time_ns - std::min(since, time_ns));
+	for (std::size_t i = 0; i < event.counts.size(); i++)
+		if (event.counts[i])
+			stats.counts[i] = stats.counts[i].value_or(0) + *event.counts[i];
 }
 
 // Two of one thread, of contexts that follow each other, with the same number.

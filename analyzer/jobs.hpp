@@ -12,9 +12,11 @@
 // Events come in time order. What does not fit is counted: an end without a job, a key that is used again.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -46,6 +48,13 @@ struct Engine {
 	uint64_t losses = 0;        // that `started` knows of
 };
 
+// A part of jobs, by its name and the engine that ran it: a layer, where the device tells of them.
+struct TaskStats {
+	uint64_t tasks = 0;
+	Durations run; // of those whose begin is known
+	std::array<std::optional<uint64_t>, recording::kTaskCounts> counts;
+};
+
 struct JobProblems {
 	uint64_t end_without_job = 0;   // queued before the recording began, or its events were lost
 	uint64_t start_without_job = 0; // likewise; it counts as a job without a queue time
@@ -75,6 +84,8 @@ public:
 	const std::vector<Engine> &engines() const { return engines_; }
 	// By layer, or inference outside of any (0: of neither), and engine, an index into engines().
 	const std::map<std::pair<DefinitionNumber, uint32_t>, JobStats> &by_layer() const { return by_layer_; }
+	// By engine, an index into engines(), and the name of the part, as many as are kept.
+	const std::map<std::pair<uint32_t, std::string>, TaskStats> &tasks() const { return tasks_; }
 	const JobProblems &problems() const { return problems_; }
 
 private:
@@ -90,6 +101,7 @@ private:
 		uint32_t engine = 0;
 		DefinitionNumber layer = 0;
 		uint64_t queued_ns = 0, started_ns = 0, ended_ns = 0; // 0: not told
+		uint64_t task_ns = 0;                                 // a part of it was over
 		ThreadId thread{};                                    // that queued it
 		DeviceWork work = DeviceWork::none;
 		uint64_t losses = 0; // that `work` knows of
@@ -109,6 +121,7 @@ private:
 	std::deque<JobKey> &started_on(uint32_t engine);
 	void set_work(Job *job, DeviceWork work, uint64_t time_ns);
 	void end(const JobKey &key, uint64_t time_ns);
+	void task_done(const JobEvent &event, uint64_t time_ns);
 	void done(const JobKey &key, uint64_t time_ns, bool failed, uint64_t ran_ns = 0);
 	void pair_made(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool counted);
 	void fence_made(const JobEvent &event, ThreadId thread, uint64_t time_ns, bool counted);
@@ -135,6 +148,7 @@ private:
 	std::unordered_map<uint32_t, JobKey> just_started_;                      // by thread
 	std::unordered_map<uint32_t, JobKey> first_of_pair_;                     // by thread
 	std::map<std::pair<DefinitionNumber, uint32_t>, JobStats> by_layer_;
+	std::map<std::pair<uint32_t, std::string>, TaskStats> tasks_;
 	struct Work {
 		std::size_t queued = 0, running = 0; // jobs
 	};

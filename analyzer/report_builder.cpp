@@ -412,8 +412,11 @@ Result<RecordingReport> make_recording_report(const std::string &path, const Rep
 	const uint64_t duration_ns = analysis.stream.last_ns - analysis.stream.first_ns;
 	if (Table engines = make_engines(*analysis.jobs, *analysis.driver_events, duration_ns); !engines.rows.empty())
 		report.tables.push_back(std::move(engines));
-	if (Table jobs = make_jobs(*analysis.jobs, analysis.layers); !jobs.rows.empty())
-		report.tables.push_back(std::move(jobs));
+	for (Table &table : std::array{make_jobs(*analysis.jobs, analysis.layers), make_tasks(*analysis.jobs),
+				       make_device_states(*analysis.device_states, duration_ns),
+				       make_device_values(*analysis.device_states)})
+		if (!table.rows.empty())
+			report.tables.push_back(std::move(table));
 	if (!keys->empty())
 		report.tables.push_back(make_groups(stacks, *keys));
 	if (!options.callers.empty())

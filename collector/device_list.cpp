@@ -130,10 +130,9 @@ ListedDevice DeviceMatcher::describe(DeviceNode node) const
 			device.descriptions.push_back(usable(driver));
 			has_events = true;
 		}
-	const auto fences = std::find_if(drivers_.begin(), drivers_.end(),
-					 [](const DriverDescription &driver) { return driver.name == "dma_fence"; });
-	if (has_events && fences != drivers_.end() && &*fences != own)
-		device.descriptions.push_back(usable(*fences));
+	for (const DriverDescription &driver : drivers_)
+		if (has_events && driver.is_beside && &driver != own)
+			device.descriptions.push_back(usable(driver));
 	if (device.descriptions.empty())
 		device.problem = why_none(node);
 	device.node = std::move(node);

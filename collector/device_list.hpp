@@ -4,8 +4,8 @@
 //
 // A description is a device's own if it names the kernel's driver, its module, or what the device tree calls the
 // device. Descriptions of what several drivers stand on (the DRM scheduler) are used beside it, where sysfs says that
-// the driver stands on it (holders of the module), and DMA fences beside any that has events: as a recording does
-// (driver_plan.hpp).
+// the driver stands on it (holders of the module), and those that say so beside any that has events: as a recording
+// does (driver_plan.hpp).
 #pragma once
 
 #include <optional>

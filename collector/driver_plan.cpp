@@ -107,6 +107,11 @@ std::vector<DriverEvent> SubscriptionFinder::events_of(const DriverDescription &
 		found->everywhere = is_everywhere(source, name);
 		events.push_back(std::move(*found));
 	}
+	for (const std::string &name : source.more_events())
+		if (auto found = event_of(driver, name); found.ok()) {
+			found->everywhere = true;
+			events.push_back(std::move(*found));
+		}
 	return events;
 }
 
@@ -152,13 +157,15 @@ std::vector<DriverSubscription> find_driver_events(const std::vector<DriverDescr
 			if (i < of_files || is_named(driver, options) || finder.is_here(driver))
 				found.push_back(finder.find(driver));
 		}
-	// Fences are of any driver, once there is one.
-	const auto fences = std::find_if(drivers.begin(), drivers.end(),
-					 [](const DriverDescription &driver) { return driver.name == "dma_fence"; });
-	const auto has_fences = [](const DriverSubscription &one) { return one.driver == "dma_fence"; };
-	if (!found.empty() && fences != drivers.end() && std::none_of(found.begin(), found.end(), has_fences))
-		if (DriverSubscription subscription = finder.find(*fences); !subscription.events.empty())
+	if (found.empty())
+		return found;
+	for (const DriverDescription &driver : drivers) {
+		const auto is_known = [&](const DriverSubscription &one) { return one.driver == driver.name; };
+		if (!driver.is_beside || std::any_of(found.begin(), found.end(), is_known))
+			continue;
+		if (DriverSubscription subscription = finder.find(driver); !subscription.events.empty())
 			found.push_back(std::move(subscription));
+	}
 	return found;
 }
 

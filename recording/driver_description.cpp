@@ -25,7 +25,11 @@ constexpr std::pair<std::string_view, JobMoment> kMoments[] = {{"job_queued", Jo
 							       {"pair_made", JobMoment::pair_made},
 							       {"pair_signaled", JobMoment::pair_signaled},
 							       {"fence_made", JobMoment::fence_made},
-							       {"fence_signaled", JobMoment::fence_signaled}};
+							       {"fence_signaled", JobMoment::fence_signaled},
+							       {"task_done", JobMoment::task_done},
+							       {"state", JobMoment::state},
+							       {"value", JobMoment::value}};
+constexpr std::string_view kCounts[kTaskCounts] = {"spikes", "macs", "bytes", "cycles"};
 
 class DescriptionReader : private JsonDescription {
 public:
@@ -80,7 +84,7 @@ private:
 
 	void read_match(const json &match, DriverDescription *description)
 	{
-		allow(match, "match", {"modules", "drm", "compatible", "nodes", "fences", "general"});
+		allow(match, "match", {"modules", "drm", "compatible", "nodes", "fences", "general", "beside"});
 		const std::pair<const char *, std::vector<std::string> *> lists[] = {
 			{"modules", &description->modules},
 			{"drm", &description->drm_names},
@@ -90,11 +94,14 @@ private:
 		for (const auto &[key, list] : lists)
 			if (!failed() && match.contains(key))
 				*list = strings_in(match, key, "match");
-		if (!failed() && match.contains("general")) {
-			description->is_general = match["general"] == json(true);
-			if (!description->is_general)
-				fail("match", "\"general\" is true, or is left out");
-		}
+		const std::pair<const char *, bool *> flags[] = {{"general", &description->is_general},
+								 {"beside", &description->is_beside}};
+		for (const auto &[key, flag] : flags)
+			if (!failed() && match.contains(key)) {
+				*flag = match[key] == json(true);
+				if (!*flag)
+					fail("match", fmt::format("\"{}\" is true, or is left out", key));
+			}
 	}
 
 	// A word that is written wrong would be an event, or a field, that never comes.
@@ -169,7 +176,7 @@ private:
 		DriverRule rule;
 		allow(from, path,
 		      {"event", "means", "where", "except", "key", "engine", "device", "driver", "status", "ran_ns",
-		       "jobs", "engine_name"});
+		       "jobs", "engine_name", "task", "counts", "state", "value", "of", "unit"});
 		if (failed())
 			return rule;
 		rule.event = string_in(from, "event", path, false);
@@ -183,15 +190,18 @@ private:
 		if (known == std::end(kMoments)) {
 			fail(path,
 			     "\"means\" is job_queued, job_started, job_ended, job_done, job_told, pair_made, "
-			     "pair_signaled, fence_made "
-			     "or fence_signaled",
+			     "pair_signaled, fence_made, fence_signaled, task_done, state or value",
 			     &from["means"]);
 			return rule;
 		}
 		rule.moment = known->second;
 		read_conditions(from, "where", path, &rule.where);
 		read_conditions(from, "except", path, &rule.except);
-		rule.key = strings_in(from, "key", path);
+		const bool is_of_job = rule.moment != JobMoment::state && rule.moment != JobMoment::value;
+		if (is_of_job)
+			rule.key = strings_in(from, "key", path);
+		else if (from.contains("key"))
+			fail(path, "a state or a value has no \"key\"");
 		if (!failed() && rule.key.size() > 2)
 			fail(path, "\"key\" is one field, or two");
 		if (from.contains("engine"))
@@ -202,11 +212,51 @@ private:
 		rule.ran_ns = string_in(from, "ran_ns", path, true);
 		rule.jobs = string_in(from, "jobs", path, true);
 		rule.engine_name = string_in(from, "engine_name", path, true);
-		if (!failed() && !(rule.ran_ns + rule.jobs).empty() && rule.moment != JobMoment::done)
-			fail(path, "\"ran_ns\" and \"jobs\" are of job_done");
+		if (!failed() && !rule.jobs.empty() && rule.moment != JobMoment::done)
+			fail(path, "\"jobs\" is of job_done");
+		if (!failed() && !rule.ran_ns.empty() && rule.moment != JobMoment::done &&
+		    rule.moment != JobMoment::task_done)
+			fail(path, "\"ran_ns\" is of job_done and task_done");
 		if (!failed() && !rule.engine_name.empty() && !rule.engine.empty())
 			fail(path, "has either \"engine\" or \"engine_name\"");
+		read_task(from, path, &rule);
+		read_quantity(from, path, &rule);
 		return rule;
+	}
+
+	void read_task(const json &from, const std::string &path, DriverRule *rule)
+	{
+		if (failed())
+			return;
+		if (rule->moment != JobMoment::task_done) {
+			if (from.contains("task") || from.contains("counts"))
+				fail(path, "\"task\" and \"counts\" are of task_done");
+			return;
+		}
+		rule->task = strings_in(from, "task", path);
+		if (failed() || !from.contains("counts"))
+			return;
+		const json &counts = from["counts"];
+		if (!counts.is_object() || counts.empty())
+			fail(path, "\"counts\" must be an object of counts and their fields");
+		allow(counts, path + ".counts", {kCounts[0], kCounts[1], kCounts[2], kCounts[3]});
+		for (std::size_t i = 0; !failed() && i < kTaskCounts; i++)
+			rule->counts[i] = string_in(counts, std::string(kCounts[i]).c_str(), path + ".counts", true);
+	}
+
+	void read_quantity(const json &from, const std::string &path, DriverRule *rule)
+	{
+		const bool is_state = rule->moment == JobMoment::state, is_value = rule->moment == JobMoment::value;
+		rule->state = string_in(from, "state", path, !is_state);
+		rule->value = string_in(from, "value", path, !is_value);
+		rule->quantity = string_in(from, "of", path, !is_state && !is_value);
+		rule->unit = string_in(from, "unit", path, true);
+		if (failed())
+			return;
+		if ((!rule->state.empty() && !is_state) ||
+		    ((!rule->value.empty() || !rule->unit.empty()) && !is_value) ||
+		    (!rule->quantity.empty() && !is_state && !is_value))
+			fail(path, "\"state\" is of a state, \"value\" and \"unit\" of a value, \"of\" of both");
 	}
 
 	void read_conditions(const json &from, const char *key, const std::string &path,
@@ -233,14 +283,23 @@ std::string_view to_string(JobMoment moment)
 	return "";
 }
 
+std::string_view to_string(TaskCount count)
+{
+	return kCounts[static_cast<std::size_t>(count)];
+}
+
 std::vector<std::string> DriverRule::fields() const
 {
 	std::vector<std::string> names = key;
 	names.insert(names.end(), engine.begin(), engine.end());
 	for (const auto *conditions : {&where, &except})
-		for (const auto &[field, value] : *conditions)
-			names.push_back(field);
-	for (const std::string *name : {&device, &driver, &status, &ran_ns, &jobs})
+		for (const auto &condition : *conditions)
+			names.push_back(condition.first);
+	names.insert(names.end(), task.begin(), task.end());
+	for (const std::string &count : counts)
+		if (!count.empty())
+			names.push_back(count);
+	for (const std::string *name : {&device, &driver, &status, &ran_ns, &jobs, &state, &value})
 		if (!name->empty())
 			names.push_back(*name);
 	return names;
@@ -255,12 +314,39 @@ const DriverProbe *DriverDescription::probe_of(std::string_view event) const
 	return nullptr;
 }
 
+namespace {
+
+bool tells_of_jobs(const DriverRule &rule)
+{
+	return rule.moment != JobMoment::task_done && rule.moment != JobMoment::state &&
+	       rule.moment != JobMoment::value;
+}
+
+void add_once(const std::string &event, std::vector<std::string> *events)
+{
+	if (std::find(events->begin(), events->end(), event) == events->end())
+		events->push_back(event);
+}
+
+} // namespace
+
 std::vector<std::string> DriverSource::events() const
 {
+	const bool has_jobs = std::any_of(rules.begin(), rules.end(), tells_of_jobs);
 	std::vector<std::string> found;
 	for (const DriverRule &rule : rules)
-		if (std::find(found.begin(), found.end(), rule.event) == found.end())
-			found.push_back(rule.event);
+		if (!has_jobs || tells_of_jobs(rule))
+			add_once(rule.event, &found);
+	return found;
+}
+
+std::vector<std::string> DriverSource::more_events() const
+{
+	const std::vector<std::string> first = events();
+	std::vector<std::string> found;
+	for (const DriverRule &rule : rules)
+		if (std::find(first.begin(), first.end(), rule.event) == first.end())
+			add_once(rule.event, &found);
 	return found;
 }
 

@@ -4,6 +4,7 @@
 // description costs another report, never a recording.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -32,8 +33,19 @@ enum class JobMoment {
 	// signaled.
 	fence_made,
 	fence_signaled,
+
+	task_done, // a part of a job is over: a layer, if the device tells of it
+
+	// Of a device or an engine, not of a job: from now on, until the next one.
+	state,
+	value,
 };
 std::string_view to_string(JobMoment moment);
+
+// What parts of jobs may tell of themselves.
+enum class TaskCount { spikes, macs, bytes, cycles };
+constexpr std::size_t kTaskCounts = 4;
+std::string_view to_string(TaskCount count);
 
 struct DriverRule {
 	std::string event; // "gpu_scheduler:drm_sched_job_queue"
@@ -48,6 +60,11 @@ struct DriverRule {
 	std::string jobs;        // field of job_done that says of how many jobs it is, or empty
 	std::string engine_name; // in place of fields
 
+	std::vector<std::string> task;               // of task_done: fields that name the part
+	std::array<std::string, kTaskCounts> counts; // of task_done: fields, by TaskCount; or empty
+	std::string state, value;                    // of those: the field
+	std::string quantity, unit; // of those: what it is ("clock", "power") and in what ("Hz"), or empty
+
 	std::vector<std::string> fields() const; // that it names
 };
 
@@ -58,7 +75,8 @@ struct DriverSource {
 	bool exact = true;     // it tells when jobs start; else that is inferred
 	bool in_order = false; // jobs with equal keys end in the order in which they were queued
 	std::vector<DriverRule> rules;
-	std::vector<std::string> events() const; // each once
+	std::vector<std::string> events() const;      // each once: without these there are no jobs
+	std::vector<std::string> more_events() const; // that tell more of them, or of their device, where they are
 };
 
 // How the kernel prints an event: "fence={fence_context}:{fence_seqno}, ring={name}". For text that others recorded.
@@ -67,11 +85,12 @@ struct EventText {
 };
 
 struct DriverDescription {
-	std::string name;                                               // "ivpu", the word for --driver
-	std::string title;                                              // "Intel NPU"
-	std::string seen;                                               // which kernel showed it
-	std::string knows;                                              // what its events tell
-	std::string infers;                                             // and what is inferred
+	std::string name;       // "ivpu", the word for --driver
+	std::string title;      // "Intel NPU"
+	std::string seen;       // which kernel showed it
+	std::string knows;      // what its events tell
+	std::string infers;     // and what is inferred
+	bool is_beside = false; // recorded where another one is: what any driver may stand on
 	std::vector<std::string> modules, drm_names, compatible, nodes; // by which one knows that the machine has it
 	std::vector<std::string> fence_drivers; // jobs of a scheduler are its where their fences are of these
 	bool is_general = false;                // of devices that no other description in use is of

@@ -298,7 +298,7 @@ CHECKS = (
           (npu.jobs_of_scheduler, npu.waits_for_nothing, npu.fences_of_jobs, npu.engines_were_busy)),
     # Without a word about events: the drivers are found, and the report has their jobs.
     Check("npu_report", ALL, f"{RECORD} -v --driver vnpu -- npu_work -n 5 -d 3 -f vnpu",
-          (npu.vnpu_in_report, npu.texts_of_the_kernel)),
+          (npu.vnpu_in_report, npu.texts_of_the_kernel, npu.layers_of_the_engine, npu.power_of_the_engine)),
     Check("npu_report_of_one", NEW, f"npu_work -n 99999 -u 200 vnpu >/dev/null & {RECORD} npu_work -n 6 -u 300 vnpu;"
           "status=$?; kill $!; wait; [ $status = 0 ]", (npu.others_are_left_out,)),
     Check("npu_probes", ALL, f"{RECORD} -v {BY_PROBES} --driver none npu_work -n 5 -d 3 -f vnpu", (npu.vnpu_by_probes,)),

@@ -12,6 +12,8 @@ import statistics
 import support
 
 RINGS = ("npu0", "npu1")
+POWER = "vnpu:vnpu_power"
+CLOCKS = {"active": 800_000_000, "idle": 100_000_000}
 
 
 def told(recording, device):
@@ -22,7 +24,8 @@ def told(recording, device):
 
 
 def of_group(recording, group):
-    return [event for event in recording.events() if event.name.startswith(f"{group}:")]
+    """Those of jobs: the engine's power is not of a job."""
+    return [event for event in recording.events() if event.name.startswith(f"{group}:") and event.name != POWER]
 
 
 def counts(events):
@@ -236,6 +239,44 @@ def vnpu_in_report(test, recording):
         test.assertLess(engine["run_total_ns"], 1.1 * asked_ns)
     (row,) = recording.report()["jobs"]
     test.assertEqual((row["layer"], row["engine"], row["jobs"]), ("(outside of layers)", "npu0", len(work["jobs"])))
+
+
+def layers_of_the_engine(test, recording):
+    """The parts of jobs that the device tells of: times, spikes and bytes of each layer are the formula's, whatever the jobs."""
+    work = told(recording, "vnpu")
+    jobs, failed = len(work["jobs"]), sum(job["status"] != 0 for job in work["jobs"])
+    rows = {int(row["name"]): row for row in recording.report()["tasks"]}
+    test.assertEqual({layer: (row["engine"], row["tasks"], row["spikes"], row["bytes"]) for layer, row in rows.items()}, {
+        layer: ("npu0", ends, spikes * ends, 4096 * (layer + 1) * ends)
+        for layer, spikes in enumerate(work["layer_spikes"])
+        for ends in [jobs - (failed if layer + 1 == len(work["layer_spikes"]) else 0)]})
+    test.assertEqual(sum(row["spikes"] for row in rows.values()), work["expected"]["spikes"])
+    durations = [number(event, "duration_ns") for event in of_group(recording, "vnpu")
+                 if event.name == "vnpu:vnpu_layer_done"]
+    test.assertEqual(sum(row["run_total_ns"] for row in rows.values()), sum(durations))
+
+
+def power_of_the_engine(test, recording):
+    """It is active from the first of its jobs to when it has none any more; the clock goes with it."""
+    told_power = [event for event in recording.events() if event.name == POWER]
+    states = [event.fields["state"].strip('"') for event in told_power]
+    test.assertEqual(states, ["active", "idle"] * (len(states) // 2))
+    test.assertEqual([number(event, "clock_hz") for event in told_power], [CLOCKS[state] for state in states])
+    report = recording.report()
+    rows = {row["state"]: row for row in report["device_states"] if row["driver"] == "Virtual NPU"}
+    active = sum(end.time_ns - begin.time_ns for begin, end in zip(told_power[::2], told_power[1::2]))
+    idle = sum(end.time_ns - begin.time_ns for begin, end in zip(told_power[1::2], told_power[2::2]))
+    test.assertEqual((rows["active"]["total_ns"], rows["active"]["times"], rows["idle"]["times"]),
+                     (active, len(states) // 2, len(states) // 2))
+    test.assertGreaterEqual(rows["idle"]["total_ns"], idle, "and from the last one to the recording's end")
+    (engine,) = engines(recording, "Virtual NPU").values()
+    test.assertGreaterEqual(active, engine["run_total_ns"])
+    (clock,) = [row for row in report["device_values"] if row["driver"] == "Virtual NPU"]
+    known = active + rows["idle"]["total_ns"]
+    test.assertEqual((clock["of"], clock["unit"], clock["min"], clock["max"]),
+                     ("clock", "Hz", CLOCKS["idle"], CLOCKS["active"]))
+    test.assertAlmostEqual(clock["mean"], (active * CLOCKS["active"] + rows["idle"]["total_ns"] * CLOCKS["idle"]) / known,
+                           delta=1)
 
 
 def texts_of_the_kernel(test, recording):

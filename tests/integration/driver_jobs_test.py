@@ -147,8 +147,15 @@ class DriverJobs(support.IntegrationTest):
             with self.subTest(name, flags=flags), open(os.path.join(TRACES, name + ".json"), encoding="utf-8") as file:
                 told = json.load(file)
                 path, _ = self.imported(name + ".txt")
-                (device,) = self.report(path)["devices"]
+                report = self.report(path)
+                (device,) = report["devices"]
                 self.assertEqual(device["driver"], driver)
+                if "expected" in told:
+                    spikes = {row["name"]: row["spikes"] for row in report["tasks"]}
+                    ends = {row["name"]: row["tasks"] for row in report["tasks"]}
+                    self.assertEqual(spikes, {str(layer): each * ends[str(layer)]
+                                              for layer, each in enumerate(told["layer_spikes"])})
+                    self.assertEqual(sum(spikes.values()), told["expected"]["spikes"])
                 jobs = collections.Counter(f"npu{job['ring']}" for job in told["jobs"])
                 failed = sum(job["status"] != 0 for job in told["jobs"])
                 if "stuck" in told:  # and ended when its file was closed

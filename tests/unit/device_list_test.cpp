@@ -98,7 +98,7 @@ TEST_F(DeviceListTest, AnNpuOnPci)
 	EXPECT_EQ(device.node.module, "intel_vpu");
 	EXPECT_EQ(device.node.bus, "pci");
 	EXPECT_EQ(device.node.address, "0000:00:0b.0");
-	EXPECT_THAT(names(device), ElementsAre("ivpu", "dma_fence"));
+	EXPECT_THAT(names(device), ElementsAre("ivpu", "devfreq", "dma_fence"));
 	EXPECT_EQ(device.descriptions.at(0).used(), nullptr);
 	EXPECT_THAT(shown(), HasSubstr("ivpu (Intel NPU): n/a: tracefs has not all tracepoints of any source (vpu:job: "
 				       "0 of 1 tracepoints)"));
@@ -112,7 +112,7 @@ TEST_F(DeviceListTest, SourcesAreFoundWholeOrNot)
 {
 	device("accel", "accel/accel0", "pci", "0000:c4:00.1", "amdxdna");
 	fs::create_directories(root() + "/sys/module/gpu_sched/holders/amdxdna");
-	EXPECT_THAT(names(only()), ElementsAre("amdxdna", "drm_sched", "dma_fence"));
+	EXPECT_THAT(names(only()), ElementsAre("amdxdna", "drm_sched", "devfreq", "dma_fence"));
 	machine.tracepoint("amdxdna_trace", "xdna_job", 1);
 	machine.tracepoint("gpu_scheduler", "drm_sched_job", 2);
 	machine.tracepoint("gpu_scheduler", "drm_run_job", 3);
@@ -135,7 +135,7 @@ TEST_F(DeviceListTest, AnNpuOfADeviceTreeIsKnownByWhatItIsCompatibleWith)
 	EXPECT_THAT(names(only()), ElementsAre("rocket"));
 	EXPECT_THAT(shown(), HasSubstr("rocket (Rockchip NPU (rocket)): no tracepoints of its own"));
 	module("gpu_sched");
-	EXPECT_THAT(names(only()), ElementsAre("rocket", "drm_sched", "dma_fence"));
+	EXPECT_THAT(names(only()), ElementsAre("rocket", "drm_sched", "devfreq", "dma_fence"));
 }
 
 TEST_F(DeviceListTest, AGpuWithoutADescriptionIsKnownByItsSchedulerAtMost)
@@ -146,7 +146,7 @@ TEST_F(DeviceListTest, AGpuWithoutADescriptionIsKnownByItsSchedulerAtMost)
 	EXPECT_THAT(names(only()), IsEmpty());
 	EXPECT_THAT(shown(), HasSubstr("  jobs     n/a: there is no description of the driver i915;"));
 	fs::create_directories(root() + "/sys/module/gpu_sched/holders/i915");
-	EXPECT_THAT(names(only()), ElementsAre("drm_sched", "dma_fence"));
+	EXPECT_THAT(names(only()), ElementsAre("drm_sched", "devfreq", "dma_fence"));
 }
 
 TEST_F(DeviceListTest, DevicesWithoutHardwareAreKnownByNodeAndModule)
@@ -156,7 +156,7 @@ TEST_F(DeviceListTest, DevicesWithoutHardwareAreKnownByNodeAndModule)
 	EXPECT_THAT(names(only()), IsEmpty());
 	EXPECT_THAT(shown(), HasSubstr("n/a: sysfs names no driver of it"));
 	module("vnpu");
-	EXPECT_THAT(names(only()), ElementsAre("vnpu", "dma_fence"));
+	EXPECT_THAT(names(only()), ElementsAre("vnpu", "devfreq", "dma_fence"));
 	EXPECT_THAT(shown(), HasSubstr("  driver   n/a: sysfs does not say\n  bus      n/a: sysfs does not say\n"));
 }
 
@@ -165,7 +165,7 @@ TEST_F(DeviceListTest, CamerasWhateverTheirDriver)
 	device("video4linux", "video0", "usb", "1-1:1.0", "uvcvideo");
 	EXPECT_THAT(names(only()), IsEmpty());
 	module("videodev");
-	EXPECT_THAT(names(only()), ElementsAre("v4l2", "dma_fence"));
+	EXPECT_THAT(names(only()), ElementsAre("v4l2", "devfreq", "dma_fence"));
 }
 
 TEST_F(DeviceListTest, EitherOfNodeAndSysfsMayBeMissing)

@@ -35,7 +35,10 @@ constexpr std::string_view kTiny = R"json({
     {"name": "tiny:job", "keys": "tiny jobs", "confidence": "exact", "events": [
       {"event": "tiny:job", "means": "job_queued", "where": {"what": "queue"}, "key": ["core", "job"], "engine": ["core"], "device": "dev"},
       {"event": "tiny:job", "means": "job_done", "where": {"what": "done"}, "except": {"core": "9"}, "key": ["core", "job"], "status": "error"},
-      {"event": "tiny:over", "means": "job_ended", "key": ["job"]}
+      {"event": "tiny:over", "means": "job_ended", "key": ["job"]},
+      {"event": "tiny:layer", "means": "task_done", "key": ["job"], "task": ["model", "layer"], "ran_ns": "took", "counts": {"spikes": "fired", "cycles": "ticks"}},
+      {"event": "tiny:pm", "means": "state", "of": "power", "state": "step", "device": "dev"},
+      {"event": "tiny:clock", "means": "value", "of": "clock", "value": "rate", "unit": "Hz"}
     ]}
   ]
 })json";
@@ -90,7 +93,8 @@ TEST(DriverDescription, ReadsAllThatItMayHold)
 	EXPECT_TRUE(source.exact);
 	EXPECT_EQ(source.keys, "tiny jobs");
 	EXPECT_THAT(source.events(), ElementsAre("tiny:job", "tiny:over"));
-	ASSERT_EQ(source.rules.size(), 3u);
+	ASSERT_EQ(source.rules.size(), 6u);
+	EXPECT_THAT(source.more_events(), ElementsAre("tiny:layer", "tiny:pm", "tiny:clock"));
 	EXPECT_EQ(source.rules[0].moment, JobMoment::queued);
 	EXPECT_THAT(source.rules[0].where, ElementsAre(Pair("what", "queue")));
 	EXPECT_THAT(source.rules[0].key, ElementsAre("core", "job"));
@@ -98,6 +102,13 @@ TEST(DriverDescription, ReadsAllThatItMayHold)
 	EXPECT_THAT(source.rules[1].except, ElementsAre(Pair("core", "9")));
 	EXPECT_EQ(source.rules[1].status, "error");
 	EXPECT_EQ(to_string(source.rules[2].moment), "job_ended");
+	EXPECT_THAT(source.rules[3].task, ElementsAre("model", "layer"));
+	EXPECT_EQ(source.rules[3].ran_ns, "took");
+	EXPECT_THAT(source.rules[3].counts, ElementsAre("fired", "", "", "ticks"));
+	EXPECT_EQ(source.rules[4].state, "step");
+	EXPECT_EQ(source.rules[4].quantity, "power");
+	EXPECT_EQ(source.rules[5].value, "rate");
+	EXPECT_EQ(source.rules[5].unit, "Hz");
 }
 
 // What the parser refuses the schema refuses too.
@@ -121,7 +132,11 @@ TEST(DriverDescription, Mistakes)
 		 "sources[0].events[0]", "one field, or two"},
 		{"{\"what\": \"queue\"}", "{}", "sources[0].events[0]", "\"where\" must be an object of 1 to 8"},
 		{"{\"what\": \"queue\"}", "{\"what\": 3}", "sources[0].events[0].where", "\"what\" must be a text"},
-		{"\"status\"", "\"state\"", "line 8: sources[0].events[1]", "\"state\" is not known here"},
+		{"\"task\": [\"model\", \"layer\"], ", "", "sources[0].events[3]", "\"task\""},
+		{"{\"spikes\": \"fired\"", "{\"joules\": \"fired\"", "sources[0].events[3].counts",
+		 "\"joules\" is not known"},
+		{"\"of\": \"power\", ", "", "sources[0].events[4]", "\"of\" is missing"},
+		{"\"status\"", "\"statue\"", "line 8: sources[0].events[1]", "\"statue\" is not known here"},
 	};
 	EXPECT_TRUE(fits_schema(json::parse(kTiny)));
 	for (const auto &[from, to, where, what] : kCases) {

@@ -116,15 +116,27 @@ TEST_F(DriverPlan, OnlyOfDriversThatAreHere)
 	EXPECT_EQ(found().size(), 1u);
 }
 
-TEST_F(DriverPlan, FencesWithAnyOtherDriver)
+TEST_F(DriverPlan, FencesBesideAnyOtherDriver)
 {
 	machine.tracepoint("npu", "job", 1);
 	machine.tracepoint("dma_fence", "job", 2);
 	drivers.push_back(driver("dma_fence"));
+	drivers.back().is_beside = true;
 	EXPECT_THAT(found(), IsEmpty());
 	load("npu_module");
 	ASSERT_EQ(found().size(), 2u);
 	EXPECT_EQ(found().at(1).driver, "dma_fence");
+}
+
+TEST_F(DriverPlan, WhatTellsMoreWhereItIs)
+{
+	load("npu_module");
+	drivers[0].sources[1].rules.push_back(rule("npu:layer", JobMoment::task_done));
+	drivers[0].sources[1].rules.push_back(rule("npu:power", JobMoment::state));
+	machine.tracepoint("npu", "job", 1);
+	EXPECT_THAT(names(planned()), ElementsAre("npu:job everywhere"));
+	machine.tracepoint("npu", "power", 2);
+	EXPECT_THAT(names(planned()), ElementsAre("npu:job everywhere", "npu:power everywhere"));
 }
 
 TEST_F(DriverPlan, WhatIsMissingIsTold)

@@ -206,6 +206,87 @@ TEST_F(JobsTest, JobsOfOneKeyThatEndInOrder)
 	EXPECT_EQ(jobs_.engines()[0].in_flight, 2u);
 }
 
+TEST_F(JobsTest, PartsOfJobs)
+{
+	const auto part = [&](uint64_t time_ns, uint64_t key, std::string_view name,
+			      std::optional<uint64_t> spikes = {}, uint64_t ran_ns = 0) {
+		JobEvent told = event(JobMoment::task_done, key);
+		told.task = name;
+		told.ran_ns = ran_ns;
+		told.counts[static_cast<std::size_t>(recording::TaskCount::spikes)] = spikes;
+		jobs_.take(told, kWorker, time_ns, true);
+	};
+	at(100, JobMoment::queued, 1);
+	part(105, 1, "0"); // before it is known to have started
+	at(110, JobMoment::started, 1);
+	part(130, 1, "0", 7);
+	part(150, 1, "1", 0, 15);
+	part(151, 9, "1", 1000); // of a job that nobody knows
+	at(160, JobMoment::done, 1);
+	part(170, 1, "1", 1000);
+	ASSERT_EQ(jobs_.tasks().size(), 2u);
+	const TaskStats &first = jobs_.tasks().at({0, "0"}), &second = jobs_.tasks().at({0, "1"});
+	EXPECT_EQ(first.tasks, 2u);
+	EXPECT_EQ(first.run.count, 1u);
+	EXPECT_EQ(first.run.total_ns, 20u) << "since the job started";
+	EXPECT_EQ(first.counts[0], 7u);
+	EXPECT_FALSE(first.counts[1]);
+	EXPECT_EQ(second.tasks, 1u);
+	EXPECT_EQ(second.run.total_ns, 15u) << "as it says";
+	EXPECT_EQ(second.counts[0], 0u) << "none is not unknown";
+	EXPECT_EQ(stats().jobs, 1u);
+}
+
+TEST_F(JobsTest, StatesOfDevicesUntilTheNext)
+{
+	recording::DriverRule power, clock;
+	power.quantity = "power";
+	clock.quantity = "clock";
+	clock.unit = "Hz";
+	DeviceStates states(drivers_);
+	states.set_window({100, 1000});
+	const auto state = [&](uint64_t time_ns, std::string_view name, std::string_view device = "npu0") {
+		JobEvent told;
+		told.moment = JobMoment::state;
+		told.rule = &power;
+		told.state = name;
+		told.device = device;
+		states.take(told, time_ns);
+	};
+	const auto value = [&](uint64_t time_ns, uint64_t hz) {
+		JobEvent told;
+		told.moment = JobMoment::value;
+		told.rule = &clock;
+		told.value = hz;
+		states.take(told, time_ns);
+	};
+	state(50, "off"); // before the window, and into it
+	value(60, 10);
+	state(150, "on");
+	value(200, 40);
+	state(300, "off", "npu1");
+	state(350, "off");
+	states.lost(400); // what comes then is not known
+	value(600, 20);
+	state(600, "on");
+	states.finish(1500);
+	ASSERT_EQ(states.states().size(), 2u);
+	const auto &npu0 = states.states().begin()->second;
+	EXPECT_EQ(npu0.at("off").total_ns, 50u + 50u);
+	EXPECT_EQ(npu0.at("off").times, 1u) << "the first one was before the window";
+	EXPECT_EQ(npu0.at("on").total_ns, 200u + 400u);
+	EXPECT_EQ(npu0.at("on").times, 2u);
+	ASSERT_EQ(states.values().size(), 1u);
+	const DeviceStates::Values &values = states.values().begin()->second;
+	EXPECT_EQ(states.values().begin()->first.unit, "Hz");
+	EXPECT_EQ(values.told, 2u);
+	EXPECT_EQ(values.least, 10u);
+	EXPECT_EQ(values.most, 40u);
+	EXPECT_EQ(values.last, 20u);
+	EXPECT_EQ(values.known_ns, 100u + 200u + 400u);
+	EXPECT_DOUBLE_EQ(values.mean(), (100. * 10 + 200. * 40 + 400. * 20) / 700);
+}
+
 TEST_F(JobsTest, PairsOfFences)
 {
 	const auto made = [&](uint64_t context, uint64_t time_ns, ThreadId thread = kApp) {

@@ -54,6 +54,7 @@ static ktime_t vnpu_layer_end;
 static struct hrtimer vnpu_timer; /* expires when the running layer ends */
 static u64 vnpu_last_job;
 static u32 vnpu_depth; /* jobs in the queue and on the engine */
+static bool vnpu_is_active;
 
 /* What the device did since the module was loaded. Counted with the lock held, read without. */
 enum vnpu_counter { VNPU_SPIKES, VNPU_MACS, VNPU_DMA_BYTES, VNPU_JOBS, VNPU_COUNTERS };
@@ -73,9 +74,20 @@ static void vnpu_begin_layer(void)
 	hrtimer_start(&vnpu_timer, vnpu_layer_end, HRTIMER_MODE_ABS);
 }
 
+static void vnpu_set_power(bool active)
+{
+	if (vnpu_is_active == active)
+		return;
+	vnpu_is_active = active;
+	trace_vnpu_power(vnpu_engine, active ? "active" : "idle", active ? VNPU_ACTIVE_HZ : VNPU_IDLE_HZ);
+}
+
 static void vnpu_begin_next_job(void)
 {
-	if (vnpu_running || list_empty(&vnpu_queue))
+	if (vnpu_running)
+		return;
+	vnpu_set_power(!list_empty(&vnpu_queue));
+	if (list_empty(&vnpu_queue))
 		return;
 	vnpu_running = list_first_entry(&vnpu_queue, struct vnpu_job, in_queue);
 	list_del_init(&vnpu_running->in_queue);

@@ -2,9 +2,9 @@
 /*
  * The tracepoints of vnpu: the life of a job, as docs/virtual-npu.md explains it.
  *
- * Every event has the engine and the job's number, which is the key that joins them. The event of queueing is written
- * by the submitting task; the others by an interrupt, in whatever task that meets, so the start names the submitter
- * again.
+ * Every event of a job has the engine and the job's number, which is the key that joins them. The event of queueing is
+ * written by the submitting task; the others by an interrupt, in whatever task that meets, so the start names the
+ * submitter again.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM vnpu
@@ -102,6 +102,28 @@ TRACE_EVENT(vnpu_layer_done,
 
 	TP_printk("engine=%s job=%llu layer=%u spikes=%u duration_ns=%llu bytes=%llu", __get_str(engine), __entry->job,
 		  __entry->layer, __entry->spikes, __entry->duration_ns, __entry->bytes)
+);
+
+/* Of the engine, not of a job. */
+TRACE_EVENT(vnpu_power,
+
+	TP_PROTO(const char *engine, const char *state, u64 clock_hz),
+
+	TP_ARGS(engine, state, clock_hz),
+
+	TP_STRUCT__entry(
+		__string(engine, engine)
+		__string(state, state)
+		__field(u64, clock_hz)
+	),
+
+	TP_fast_assign(
+		vnpu_assign_str(engine, engine);
+		vnpu_assign_str(state, state);
+		__entry->clock_hz = clock_hz;
+	),
+
+	TP_printk("engine=%s state=%s clock_hz=%llu", __get_str(engine), __get_str(state), __entry->clock_hz)
 );
 
 TRACE_EVENT(vnpu_job_done,

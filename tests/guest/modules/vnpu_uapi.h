@@ -19,6 +19,10 @@
 #define VNPU_MOST_MODELS 1000000
 #define VNPU_LONGEST_LAYER_US 10000000
 
+/* The engine's clock while it has a job, and while it has none. */
+#define VNPU_ACTIVE_HZ 800000000ULL
+#define VNPU_IDLE_HZ 100000000ULL
+
 #define VNPU_LAYER_SPIKES(model, layer) (100 * ((model) + 1) + 10 * (layer))
 #define VNPU_LAYER_MACS(model, layer) (64 * VNPU_LAYER_SPIKES(model, layer))
 #define VNPU_LAYER_BYTES(layer) (4096 * ((layer) + 1))
