@@ -125,6 +125,8 @@ static __always_inline void take_text(void *record, char *copy, __u32 offset, __
 		return;
 	bpf_probe_read_kernel(&pointer, sizeof(pointer), record + offset);
 	long length = bpf_probe_read_kernel_str(copy + to, NP_TEXT_BYTES, (void *)pointer);
+	if (length <= 0) /* of a system call it is the program's */
+		length = bpf_probe_read_user_str(copy + to, NP_TEXT_BYTES, (void *)pointer);
 	if (length <= 0) { /* nothing is there */
 		copy[to] = 0;
 		length = 1;

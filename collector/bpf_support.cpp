@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 #include "collector/host.hpp"
@@ -93,6 +94,14 @@ uint64_t recursion_misses(int program)
 	bpf_prog_info info{};
 	uint32_t size = sizeof info;
 	return bpf_obj_get_info_by_fd(program, &info, &size) == 0 ? info.recursion_misses : 0;
+}
+
+bool counts_misses_of_tracepoints(const std::string &kernel_release)
+{
+	unsigned major = 0, minor = 0;
+	if (std::sscanf(kernel_release.c_str(), "%u.%u", &major, &minor) != 2)
+		return false;
+	return major > 6 || (major == 6 && minor >= 7);
 }
 
 } // namespace neuroperf::collector

@@ -56,4 +56,9 @@ Status add_target(int map, const Target &target);
 // How often a program was not run because another ran on that CPU already.
 uint64_t recursion_misses(int program);
 
+// Whether that is all of programs of tracepoints, by the kernel's release ("6.1.0-32-rt-amd64"): until Linux 6.6 those
+// that perf runs are not counted when they are left out (kernel/trace/bpf_trace.c, trace_call_bpf), because another one
+// runs there or somebody changes a map, and nothing but the version tells.
+bool counts_misses_of_tracepoints(const std::string &kernel_release);
+
 } // namespace neuroperf::collector

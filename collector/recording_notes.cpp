@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collector/recording_notes.hpp"
+#include "collector/bpf_support.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/utsname.h>
 
 #include "bpf/runtime_event.h"
 #include "collector/runtime_facts.hpp"
@@ -187,6 +189,16 @@ void write_opening_notes(const Sources &sources, RecorderLog *log)
 				"tracepoints are recorded by perf events, which cost the program more: " +
 					sources.tracepoints_error->what,
 				"");
+	utsname machine{};
+	::uname(&machine);
+	if (sources.tracepoints && !counts_misses_of_tracepoints(machine.release))
+		log->write_note(
+			kInfo, "uncounted_tracepoints",
+			fmt::format("Linux {} leaves out a tracepoint's event where another one comes at the same "
+				    "moment on that CPU, and counts that only from 6.7 on: few may be missing "
+				    "untold",
+				    machine.release),
+			"");
 	for (const std::string &problem :
 	     sources.tracepoints ? sources.tracepoints->problems() : std::vector<std::string>{})
 		log->write_note(kWarning, "driver_probe_unattached",

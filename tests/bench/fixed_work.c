@@ -4,15 +4,20 @@
  *
  *     fixed_work compute N     N rounds of recursive arithmetic, 40 frames deep
  *     fixed_work calls N       N system calls (getppid)
+ *     fixed_work paths N       N system calls with a path (faccessat)
+ *     fixed_work ioctls N      N ioctls of the null device, which knows none of them
  *     fixed_work threads N     N threads that wait; prints "ready", ends when its input does
  *
  * Prints "cpu_ns NANOSECONDS": user and system time of the process.
  */
+#include <fcntl.h>
+#include <linux/ioctl.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -60,6 +65,14 @@ static void threads(long count)
 	}
 }
 
+static void ioctls(long count)
+{
+	uint64_t argument[3] = {0, 0, 0};
+	const int null = open("/dev/null", O_RDWR);
+	for (; (long)argument[0] < count; argument[0]++)
+		ioctl(null, _IOWR('N', 2, argument), argument);
+}
+
 int main(int argc, char **argv)
 {
 	long i, count = argc > 2 ? atol(argv[2]) : 0;
@@ -70,6 +83,11 @@ int main(int argc, char **argv)
 	else if (strcmp(what, "calls") == 0)
 		for (i = 0; i < count; i++)
 			syscall(SYS_getppid);
+	else if (strcmp(what, "paths") == 0)
+		for (i = 0; i < count; i++)
+			syscall(SYS_faccessat, AT_FDCWD, "/dev", F_OK);
+	else if (strcmp(what, "ioctls") == 0)
+		ioctls(count);
 	else if (strcmp(what, "threads") == 0)
 		threads(count);
 	else

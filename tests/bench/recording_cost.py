@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What recording costs the program and the machine, against perf record with the same options."""
+import json
 import math
 import os
 import re
@@ -81,6 +82,38 @@ def tracepoint(bench):
         peer.append(cpu_of(bench, [*PERF_RECORD, *event, "-o", bench.path("p.data"), "--", *work])[0])
     cost = [(statistics.median(runs) - statistics.median(plain)) / calls * 1e9 for runs in (ours, peer)]
     bench.row(what, cost[0], cost[1], "<= 150 ns", "ns", "perf record")
+
+
+BY_NAME = {"schema": "neuroperf.driver/1", "name": "paths", "title": "-", "seen": "-", "knows": "-", "sources": [
+    {"name": "paths", "confidence": "inferred", "events": [
+        {"event": "syscalls:sys_enter_faccessat", "means": "job_queued", "key": ["filename"]}]}]}
+BY_IOCTL = {"schema": "neuroperf.driver/1", "name": "null", "title": "-", "seen": "-", "knows": "-", "match": {"nodes": ["/dev/null"]},
+            "probes": {"wait": {"ioctl": ["0xc0184e02"], "fields": {"job": {"at": 0}}}}, "sources": [
+    {"name": "ioctl", "confidence": "inferred", "events": [
+        {"event": "null:wait_begin", "means": "job_queued", "key": ["job"]}]}]}
+
+
+def driver_events(bench):
+    """What a driver's event costs its program: with a text that is read where a field points to, and of a call with its argument."""
+    if os.geteuid() != 0 or not has("perf"):
+        bench.no_row("an event of a driver: CPU of the program, an event", "needs root and perf", "<= 0.6")
+        return
+    calls = 300_000
+    for what, mode, description, event in (
+            ("an event of a driver with the text that a field points to", "paths", BY_NAME, "sys_enter_faccessat"),
+            ("an event of a driver's ioctl with what its argument points to", "ioctls", BY_IOCTL, "sys_enter_ioctl")):
+        with open(bench.path("driver.json"), "w", encoding="utf-8") as file:
+            json.dump(description, file)
+        work = [bench.program("bench_fixed_work"), mode, str(calls)]
+        plain, ours, peer = [], [], []
+        for _ in range(9):
+            plain.append(cpu_of(bench, work)[0])
+            ours.append(cpu_of(bench, [bench.neuroperf, "record", "-q", "--no-anatomy", "--driver", "none", "--driver-file",
+                                       bench.path("driver.json"), "-m", "4M", "-o", bench.path("d.data"), "--", *work])[0])
+            peer.append(cpu_of(bench, [*PERF_RECORD, "-e", f"syscalls:{event}", "-m", "4M", "-o", bench.path("p.data"), "--",
+                                       *work])[0])
+        cost = [(statistics.median(runs) - statistics.median(plain)) / calls * 1e9 for runs in (ours, peer)]
+        bench.row(f"{what}: CPU of the program", cost[0], cost[1], "<= 0.6", "ns", f"perf record -e syscalls:{event}")
 
 
 def anatomy(bench):

@@ -33,6 +33,7 @@ BENCHMARKS = {
     "calls": (OWN, own_events.report_of_many),
     "sampling": (COST, recording_cost.sampling),
     "tracepoint": (COST, recording_cost.tracepoint),
+    "driver": (COST, recording_cost.driver_events),
     "anatomy": (COST, recording_cost.anatomy),
     "threads": (COST, recording_cost.many_threads),
     "runtimes": (COST, runtimes.probes),

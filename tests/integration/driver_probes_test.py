@@ -243,6 +243,17 @@ class DriverProbes(support.IntegrationTest):
                 self.assertEqual({engine: (row["jobs"], row["failed"], expected.get(engine, (0, 0, None))[2] and
                                            row["run_total_ns"]) for engine, row in found.items()}, expected)
 
+    def test_texts_that_a_field_points_to(self):
+        """Of a system call they are the program's."""
+        paths = self.described(name="paths", probes={"unused": {"call": "read"}}, sources=[
+            {"name": "paths", "confidence": "inferred", "events": [
+                {"event": "syscalls:sys_enter_openat", "means": "job_queued", "key": ["filename"]},
+                {"event": "paths:unused_end", "means": "job_done", "key": ["thread"]}]}])
+        recording = self.record_calls(paths)
+        opened = [event.fields["filename"].strip('"') for event in recording.events()
+                  if event.name == "syscalls:sys_enter_openat"]
+        self.assertEqual(opened[-2:], ["/dev/null", "/dev/ptmx"])
+
     def test_programs_that_are_killed(self):
         """A job without an end is in flight, and nothing else is wrong."""
         recording = self.record("timeout", "-s", "KILL", "0.4", program("device_calls"), 100000,
