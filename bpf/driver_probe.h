@@ -8,7 +8,6 @@
 
 #include <linux/types.h>
 
-#define NP_MOST_PROBED_DEVICES 256
 #define NP_MOST_PROBED_CALLS 512
 #define NP_MOST_OPEN_CALLS 4096 /* calls under way; older ones are forgotten */
 #define NP_NODE_BYTES 32
@@ -25,13 +24,8 @@ enum np_probed_call_kind {
 	NP_CALL_WRITE,
 };
 
-/* By its number: major << 20 | minor. */
-struct np_probed_device {
-	char node[NP_NODE_BYTES];
-};
-
 struct np_probed_call_key {
-	__u32 device;
+	__u32 device;  /* major << 20 | minor */
 	__u32 kind;    /* enum np_probed_call_kind */
 	__u32 request; /* of an ioctl; NP_ANY_REQUEST: all that are not named */
 };
@@ -42,6 +36,7 @@ struct np_probed_call {
 	__u16 pointer_at;     /* among them is a pointer to more, or NP_NOT_WANTED */
 	__u16 pointed_bytes;  /* that are copied from there */
 	__u16 padding;
+	char node[NP_NODE_BYTES];
 };
 
 /* The record behind its common fields; the copied bytes follow. */
@@ -58,10 +53,10 @@ struct np_probe_record {
 };
 
 #ifdef __cplusplus
-static_assert(sizeof(struct np_probed_call) == 12, "np_probed_call");
+static_assert(sizeof(struct np_probed_call) == 44, "np_probed_call");
 static_assert(sizeof(struct np_probe_record) == 136, "np_probe_record");
 #else
-_Static_assert(sizeof(struct np_probed_call) == 12, "np_probed_call");
+_Static_assert(sizeof(struct np_probed_call) == 44, "np_probed_call");
 _Static_assert(sizeof(struct np_probe_record) == 136, "np_probe_record");
 #endif
 

@@ -15,12 +15,8 @@
  * or the result (kernel/trace/trace_syscalls.c). */
 #define NP_CALL_VALUES_AT 16
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, NP_MOST_PROBED_DEVICES);
-	__type(key, __u32);
-	__type(value, struct np_probed_device);
-} np_probed_devices SEC(".maps");
+/* Some probe is of all requests of its device. */
+const volatile __u8 np_any_requests = 0;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -34,7 +30,6 @@ struct np_open_call {
 	struct np_probed_call call;
 	__u32 device, request;
 	__u64 arguments[3];
-	char node[NP_NODE_BYTES];
 	char given[NP_GIVEN_BYTES];
 };
 
@@ -117,28 +112,38 @@ static __always_inline void put_call(struct np_probe_scratch *scratch, const str
 	if (number == NP_NOT_WANTED || !wanted(number, &ring))
 		return;
 	const __u64 time_ns = bpf_ktime_get_ns();
-	struct pt_regs *registers = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	__u64 ip = 0;
-	bpf_probe_read_kernel(&ip, sizeof(ip), &PT_REGS_IP(registers));
-	__builtin_memset(scratch->bytes, 0, sizeof(scratch->bytes));
+	if (open->call.pointer_at != NP_NOT_WANTED) /* between what is copied */
+		__builtin_memset(scratch->bytes, 0, sizeof(scratch->bytes));
 	scratch->record.device = open->device;
 	scratch->record.request = open->request;
 	scratch->record.result = result;
 	__builtin_memset(scratch->record.arguments, 0, sizeof(scratch->record.arguments));
 	__builtin_memcpy(scratch->record.arguments, open->arguments, sizeof(open->arguments));
-	__builtin_memcpy(scratch->record.node, open->node, sizeof(open->node));
+	__builtin_memcpy(scratch->record.node, open->call.node, sizeof(open->call.node));
 	__builtin_memcpy(scratch->record.given, open->given, sizeof(open->given));
-	put_probed(scratch, ring, number, time_ns, ip, copy_argument(scratch, &open->call, open->arguments[2]));
+	put_probed(scratch, ring, number, time_ns, instruction_of_program(),
+		   copy_argument(scratch, &open->call, open->arguments[2]));
 }
 
 static __always_inline const struct np_probed_call *probed_call(__u32 device, __u32 kind, __u32 request)
 {
 	struct np_probed_call_key key = {device, kind, request};
 	const struct np_probed_call *call = bpf_map_lookup_elem(&np_probed_calls, &key);
-	if (call)
+	if (call || !np_any_requests)
 		return call;
 	key.request = NP_ANY_REQUEST;
 	return bpf_map_lookup_elem(&np_probed_calls, &key);
+}
+
+static __always_inline void take_given(struct np_open_call *open)
+{
+	__u64 given = open->call.argument_bytes;
+	asm volatile("" : "+r"(given));
+	if (given > NP_GIVEN_BYTES)
+		given = NP_GIVEN_BYTES;
+	STILL_WITHIN(NP_GIVEN_BYTES, given);
+	if (given > 0)
+		bpf_probe_read_user(open->given, given, (void *)open->arguments[2]);
 }
 
 /* The cookie says which call: enum np_probed_call_kind. */
@@ -153,11 +158,8 @@ int np_call_begin(void *context)
 	bpf_probe_read_kernel(arguments, sizeof(arguments), context + NP_CALL_VALUES_AT);
 	struct inode *inode = np_inode_of(bpf_get_current_task_btf(), (__u32)arguments[0]);
 	const __u32 device = inode ? BPF_CORE_READ(inode, i_rdev) : 0;
-	const struct np_probed_device *known = device ? bpf_map_lookup_elem(&np_probed_devices, &device) : 0;
-	if (!known)
-		return 1;
 	const __u32 request = kind == NP_CALL_IOCTL ? (__u32)arguments[1] : 0;
-	const struct np_probed_call *call = probed_call(device, kind, request);
+	const struct np_probed_call *call = device ? probed_call(device, kind, request) : 0;
 	struct np_probe_scratch *scratch = probe_scratch();
 	if (!call || !scratch)
 		return 1;
@@ -166,17 +168,11 @@ int np_call_begin(void *context)
 	open->device = device;
 	open->request = request;
 	__builtin_memcpy(open->arguments, arguments, sizeof(arguments));
-	__builtin_memcpy(open->node, known->node, sizeof(open->node));
-	__u64 given = call->argument_bytes;
-	asm volatile("" : "+r"(given));
-	if (given > NP_GIVEN_BYTES)
-		given = NP_GIVEN_BYTES;
-	STILL_WITHIN(NP_GIVEN_BYTES, given);
 	__builtin_memset(open->given, 0, sizeof(open->given));
-	if (given > 0)
-		bpf_probe_read_user(open->given, given, (void *)arguments[2]);
-	if (call->end != NP_NOT_WANTED)
+	if (call->end != NP_NOT_WANTED) {
+		take_given(open);
 		bpf_map_update_elem(&np_open_calls, &thread, open, BPF_ANY);
+	}
 	put_call(scratch, open, call->begin, 0);
 	return 1;
 }

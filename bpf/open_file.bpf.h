@@ -30,11 +30,12 @@ struct files_struct {
 /* 0: there is none. */
 static __always_inline struct inode *np_inode_of(struct task_struct *task, __u64 descriptor)
 {
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct files_struct *files = task->files;
+	struct fdtable *table = files ? files->fdt : 0;
 	struct file *file = 0;
-	if (!table || descriptor >= BPF_CORE_READ(table, max_fds))
+	if (!table || descriptor >= table->max_fds)
 		return 0;
-	bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(table, fd) + descriptor);
+	bpf_probe_read_kernel(&file, sizeof(file), table->fd + descriptor);
 	return file ? BPF_CORE_READ(file, f_inode) : 0;
 }
 

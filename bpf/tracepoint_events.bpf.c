@@ -59,15 +59,22 @@ static __always_inline __u64 record_size(void *record, const struct np_tracepoin
 		return 1;                                                                                              \
 	}
 
+static __always_inline __u64 instruction_of_program(void)
+{
+	struct pt_regs *registers = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	__u64 ip = PT_REGS_IP(registers);
+	asm volatile("" : "+r"(ip)); /* not one load for this and for what is on the stack: verifiers refuse that */
+	return ip;
+}
+
 /* The kernel hands its registers over in place of the record's first fields. */
 static __always_inline __u64 instruction(void *record, const struct np_tracepoint *tracepoint)
 {
 	struct pt_regs *registers = 0;
 	__u64 ip = 0;
 	if (tracepoint->is_system_call)
-		registers = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	else
-		bpf_probe_read_kernel(&registers, sizeof(registers), record);
+		return instruction_of_program();
+	bpf_probe_read_kernel(&registers, sizeof(registers), record);
 	bpf_probe_read_kernel(&ip, sizeof(ip), &PT_REGS_IP(registers));
 	return ip;
 }
@@ -117,16 +124,15 @@ dropped:
 }
 
 /* Puts the text that a field points to behind the record, and says in the field where it is. */
-static __always_inline void take_text(void *record, char *copy, __u32 offset, __u32 text)
+static __always_inline void take_text(void *record, char *copy, __u32 offset, __u32 text, int of_program)
 {
 	__u64 pointer = 0, at = offset - NP_COMMON_FIELDS;
 	const __u32 to = NP_RECORD_WITH_TEXTS + text * NP_TEXT_BYTES;
 	if (at > NP_RECORD_WITH_TEXTS - sizeof(pointer))
 		return;
 	bpf_probe_read_kernel(&pointer, sizeof(pointer), record + offset);
-	long length = bpf_probe_read_kernel_str(copy + to, NP_TEXT_BYTES, (void *)pointer);
-	if (length <= 0) /* of a system call it is the program's */
-		length = bpf_probe_read_user_str(copy + to, NP_TEXT_BYTES, (void *)pointer);
+	long length = of_program ? bpf_probe_read_user_str(copy + to, NP_TEXT_BYTES, (void *)pointer)
+				 : bpf_probe_read_kernel_str(copy + to, NP_TEXT_BYTES, (void *)pointer);
 	if (length <= 0) { /* nothing is there */
 		copy[to] = 0;
 		length = 1;
@@ -164,7 +170,7 @@ int np_tracepoint_with_texts(void *record)
 	bpf_probe_read_kernel(copy, size, record + NP_COMMON_FIELDS);
 	for (__u32 i = 0; i < NP_MOST_TEXTS; i++)
 		if (i < tracepoint->texts)
-			take_text(record, copy, tracepoint->text_offsets[i], i);
+			take_text(record, copy, tracepoint->text_offsets[i], i, tracepoint->is_system_call);
 	bpf_ringbuf_submit(event, np_wake_up(ring));
 	return 1;
 }

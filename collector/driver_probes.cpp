@@ -53,6 +53,9 @@ Status DriverProbes::choose_programs(const Plan &plan, tracepoint_events_bpf *pr
 		});
 	};
 	const bool calls = any([](const PlannedProbe &probe) { return probe.probe.is_call(); });
+	program->rodata->np_any_requests = any([](const PlannedProbe &probe) {
+		return probe.probe.kind == DriverProbe::Kind::ioctl && probe.probe.requests.empty();
+	});
 	const auto &programs = program->progs;
 	int error = 0;
 	const auto choose = [&error](bpf_program *one, bool wanted) {
@@ -66,8 +69,7 @@ Status DriverProbes::choose_programs(const Plan &plan, tracepoint_events_bpf *pr
 	choose(programs.np_function_end,
 	       any([](const PlannedProbe &probe) { return !probe.probe.is_call() && probe.at_end; }));
 	if (!calls)
-		for (bpf_map *map :
-		     {program->maps.np_probed_devices, program->maps.np_probed_calls, program->maps.np_open_calls})
+		for (bpf_map *map : {program->maps.np_probed_calls, program->maps.np_open_calls})
 			if (const int code = bpf_map__set_max_entries(map, 1); code != 0)
 				error = code;
 	if (error != 0)
@@ -92,16 +94,12 @@ Status DriverProbes::add_call(const PlannedProbe &planned, uint32_t number)
 	else if (requests.empty())
 		requests = {NP_ANY_REQUEST};
 	for (const ProbedDevice &device : planned.devices) {
-		np_probed_device known{};
+		np_probed_call unused{};
+		unused.begin = unused.end = unused.pointer_at = NP_NOT_WANTED;
 		std::copy_n(device.node.begin(), std::min<std::size_t>(device.node.size(), NP_NODE_BYTES - 1),
-			    known.node);
-		if (bpf_map_update_elem(bpf_map__fd(program_->maps.np_probed_devices), &device.number, &known,
-					BPF_ANY) != 0)
-			return failure("describe a device to", errno);
+			    unused.node);
 		for (const uint32_t request : requests) {
 			const np_probed_call_key key{device.number, static_cast<uint32_t>(kind_of(probe)), request};
-			np_probed_call unused{};
-			unused.begin = unused.end = unused.pointer_at = NP_NOT_WANTED;
 			np_probed_call &call =
 				calls_.try_emplace({key.device, key.kind, key.request}, unused).first->second;
 			(planned.at_end ? call.end : call.begin) = static_cast<uint16_t>(number);
@@ -141,7 +139,12 @@ Status DriverProbes::attach_calls(std::vector<BpfLink> *links)
 		if (!wanted)
 			continue;
 		LIBBPF_OPTS(bpf_tracepoint_opts, options, .bpf_cookie = static_cast<__u64>(call.kind));
+		const bool has_ends = std::any_of(calls_.begin(), calls_.end(), [&](const auto &known) {
+			return std::get<1>(known.first) == call.kind && known.second.end != NP_NOT_WANTED;
+		});
 		for (const bool at_end : {true, false}) { // an end without a begin is no event
+			if (at_end && !has_ends)
+				continue;
 			const bpf_program *program =
 				at_end ? program_->progs.np_call_end : program_->progs.np_call_begin;
 			const std::string name = fmt::format("sys_{}_{}", at_end ? "exit" : "enter", call.name);
