@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "analyzer/call_chain.hpp"
+#include "analyzer/page_faults.hpp"
 #include "analyzer/sample_values.hpp"
 #include "analyzer/switch_records.hpp"
 #include "analyzer/task_records.hpp"
@@ -28,7 +29,8 @@ public:
 	Collector(const recording::PerfDataReader &reader, const AnalysisOptions &options, Analysis *analysis)
 		: reader_(reader), filter_(options.filter), own_jobs_only_(options.own_jobs_only),
 		  off_cpu_(options.off_cpu), own_(reader), values_(reader), analysis_(*analysis),
-		  user_stacks_(reader, analysis->threads, options.symbol_root), switches_(options.off_cpu, analysis)
+		  user_stacks_(reader, analysis->threads, options.symbol_root),
+		  page_faults_(analysis->threads, &analysis->symbolizer), switches_(options.off_cpu, analysis)
 	{
 		analysis_.samples_of_event.resize(reader.events().size());
 		const auto &events = reader.events();
@@ -58,6 +60,7 @@ public:
 			visit_other(record);
 	}
 
+	bool knows_page_faults() const { return page_faults_.has_names(); }
 	uint64_t unknown_counters() const { return values_.unknown(); }
 	std::array<uint64_t, Unwinder::kEnds> unwound() const { return user_stacks_.ends(); }
 	uint64_t foreign_stacks() const { return user_stacks_.foreign(); }
@@ -89,15 +92,24 @@ private:
 			return;
 		analysis_.samples++;
 		analysis_.threads.thread(thread).samples++;
-		analysis_.layers.add_sample(thread, side_of(sample) == Side::kernel);
-		if (off_cpu_)
-			return;
 		frames_.clear();
 		append_call_chain(sample, &frames_);
+		analysis_.layers.add_sample(thread, where_of(sample, thread));
+		if (off_cpu_)
+			return;
 		user_stacks_.append(analysis_.threads.thread(thread).process, event, sample, &frames_);
 		if (frames_.empty())
 			frames_.push_back({sample.ip, side_of(sample), false});
 		analysis_.stacks.add(thread, frames_);
+	}
+
+	Layers::SampledIn where_of(const Sample &sample, ThreadId thread)
+	{
+		if (side_of(sample) != Side::kernel)
+			return Layers::SampledIn::user;
+		return page_faults_.is_handled_in(analysis_.threads.thread(thread).process, frames_)
+			       ? Layers::SampledIn::page_fault
+			       : Layers::SampledIn::kernel;
 	}
 
 	void visit_driver(int event, const Sample &sample)
@@ -330,11 +342,12 @@ private:
 		analysis_.states.lost();
 	}
 
+	// So many from here on; 0: none any more (docs/recording-format.md).
 	void note_lost_switches(uint64_t lost)
 	{
 		analysis_.lost_switches += lost;
-		analysis_.on_cpu.lost();
-		analysis_.states.lost();
+		analysis_.on_cpu.set_in_loss(lost > 0);
+		lost > 0 ? analysis_.states.begin_loss() : analysis_.states.end_loss();
 	}
 
 	// Not the idle threads, which are one on each CPU and have no numbers, nor one that has lost its number.
@@ -394,6 +407,7 @@ private:
 	SampleValues values_;
 	Analysis &analysis_;
 	UserStacks user_stacks_;
+	PageFaults page_faults_;
 	SwitchRecords switches_;
 	int switch_event_ = -1; // index of the event that context switches come with; -1: none
 	bool begun_ = false;
@@ -465,6 +479,7 @@ Status analyze(const recording::PerfDataReader &reader, const AnalysisOptions &o
 		analysis->jobs->only_queued_ones();
 	Collector collector(reader, options, analysis);
 	analysis->stream = visit_in_time_order(reader, &collector, options.order);
+	analysis->knows_page_faults = collector.knows_page_faults();
 	analysis->unknown_counters = collector.unknown_counters();
 	analysis->unwound = collector.unwound();
 	analysis->foreign_stacks = collector.foreign_stacks();

@@ -60,6 +60,7 @@ struct Analysis {
 	bool has_waits = false;                          // and what threads waited for
 	SchedulingLatency scheduling;                    // where has_waits
 	uint64_t lost_switches = 0;                      // of those that tell it
+	bool knows_page_faults = false;                  // samples have call chains, and functions of the kernel names
 	bool samples_kernel = false;                     // the counted event is a clock or cycles, of the kernel too
 	uint64_t samples = 0;                            // of the counted event, inside the filter
 	uint64_t lost_samples = 0;                       // lost by the kernel

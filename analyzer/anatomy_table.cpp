@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "analyzer/columns.hpp"
 #include "analyzer/state_columns.hpp"
@@ -10,7 +11,7 @@
 namespace neuroperf::analyzer {
 namespace {
 
-void add_rows(const LayerRowSet &set, bool samples_kernel, const RecordedStates &recorded, Table *table)
+void add_rows(const LayerRowSet &set, const SampledParts &sampled, const RecordedStates &recorded, Table *table)
 {
 	std::vector<const LayerRow *> rows;
 	for (const LayerRow &row : set.rows())
@@ -25,15 +26,19 @@ void add_rows(const LayerRowSet &set, bool samples_kernel, const RecordedStates 
 		const uint64_t samples = stats.user_samples + stats.kernel_samples;
 		std::vector<Cell> cells{row->name, row->kind, stats.followed, states.sum(),
 					states[ThreadState::on_cpu]};
-		if (samples_kernel && samples >= kSamplesToApportion) {
-			const double share = static_cast<double>(stats.kernel_samples) / static_cast<double>(samples);
-			const auto kernel_ns = static_cast<uint64_t>(
-				std::llround(share * static_cast<double>(states[ThreadState::on_cpu])));
-			cells.emplace_back(states[ThreadState::on_cpu] - kernel_ns);
-			cells.emplace_back(kernel_ns);
-		} else {
-			cells.resize(cells.size() + 2);
-		}
+		const bool known = sampled.kernel && samples >= kSamplesToApportion;
+		const auto part = [&](uint64_t of_samples) -> std::optional<uint64_t> {
+			if (!known)
+				return {};
+			const double share = static_cast<double>(of_samples) / static_cast<double>(samples);
+			return std::llround(share * static_cast<double>(states[ThreadState::on_cpu]));
+		};
+		const std::optional<uint64_t> kernel_ns = part(stats.kernel_samples);
+		cells.push_back(
+			cell(kernel_ns ? std::optional(states[ThreadState::on_cpu] - *kernel_ns) : std::nullopt));
+		cells.push_back(cell(kernel_ns));
+		if (sampled.page_faults)
+			cells.push_back(cell(part(stats.fault_samples)));
 		cells.emplace_back(samples);
 		for (std::size_t i = 1; i < kThreadStates; i++)
 			if (recorded.has(thread_state(i)))
@@ -44,7 +49,7 @@ void add_rows(const LayerRowSet &set, bool samples_kernel, const RecordedStates 
 
 } // namespace
 
-Table make_anatomy(const LayerRows &rows, bool samples_kernel, const RecordedStates &recorded)
+Table make_anatomy(const LayerRows &rows, const SampledParts &sampled, const RecordedStates &recorded)
 {
 	using enum Provenance;
 	Table table{"anatomy",
@@ -52,11 +57,14 @@ Table make_anatomy(const LayerRows &rows, bool samples_kernel, const RecordedSta
 		    {text_column("name", "name"), text_column("kind", "kind"), count_column("calls", "calls"),
 		     time_column("wall_ns", "wall", measured, false), state_column(ThreadState::on_cpu),
 		     time_column("user_ns", "user", apportioned, false),
-		     time_column("kernel_ns", "kernel", apportioned, false), count_column("samples_inside", "samples")},
+		     time_column("kernel_ns", "kernel", apportioned, false)},
 		    {}};
+	if (sampled.page_faults)
+		table.columns.push_back(time_column("page_fault_ns", "of it faults", apportioned, false));
+	table.columns.push_back(count_column("samples_inside", "samples"));
 	append_state_columns(recorded, &table.columns);
-	add_rows(rows.inferences, samples_kernel, recorded, &table);
-	add_rows(rows.layers, samples_kernel, recorded, &table);
+	add_rows(rows.inferences, sampled, recorded, &table);
+	add_rows(rows.layers, sampled, recorded, &table);
 	return table;
 }
 

@@ -3,8 +3,8 @@
 // the calling thread did meanwhile. The parts are a partition (thread_states.hpp): they add up to the wall time, to the
 // nanosecond.
 //
-// Time on a CPU has no exact source for its parts: user code and the kernel are apportioned by the samples that fell
-// inside, where there are kSamplesToApportion or more.
+// Time on a CPU has no exact source for its parts: user code, the kernel, and of this its handling of page faults are
+// apportioned by the samples that fell inside, where there are kSamplesToApportion or more.
 #pragma once
 
 #include "analyzer/layer_tables.hpp"
@@ -14,9 +14,14 @@ namespace neuroperf::analyzer {
 
 constexpr uint64_t kSamplesToApportion = 30;
 
-// Without rows where no thread was followed. States that were not recorded have no columns. `samples_kernel`: samples
-// are of a clock, in user code and in the kernel.
-Table make_anatomy(const LayerRows &rows, bool samples_kernel, const RecordedStates &recorded);
+// What samples tell of time on a CPU.
+struct SampledParts {
+	bool kernel = false;      // they are of a clock, in user code and in the kernel
+	bool page_faults = false; // they have call chains, and functions of the kernel have names
+};
+
+// Without rows where no thread was followed. States that were not recorded have no columns.
+Table make_anatomy(const LayerRows &rows, const SampledParts &sampled, const RecordedStates &recorded);
 
 // CPU time of all threads that worked inside: the caller, and others of its process. Without rows where nobody knows.
 Table make_cpu_time(const LayerRows &rows, const RecordedStates &recorded);

@@ -57,6 +57,7 @@ void CallStats::merge(const CallStats &other)
 	states += other.states;
 	user_samples += other.user_samples;
 	kernel_samples += other.kernel_samples;
+	fault_samples += other.fault_samples;
 }
 
 Definition *Layers::definition(DefinitionNumber number)
@@ -228,7 +229,7 @@ void Layers::end_request(const RequestKey &request, uint64_t time_ns)
 	(warm_up ? known->warm_up : known->steady).add_call(duration_ns, duration_ns);
 }
 
-void Layers::add_sample(ThreadId id, bool in_kernel)
+void Layers::add_sample(ThreadId id, SampledIn where)
 {
 	const std::vector<Open> &stack = state(id).stack;
 	for (auto call = stack.begin(); call != stack.end(); ++call) {
@@ -237,7 +238,8 @@ void Layers::add_sample(ThreadId id, bool in_kernel)
 			continue; // it calls itself: once is enough
 		Definition &of = definitions_[call->number];
 		CallStats &stats = call->warm_up ? of.warm_up : of.steady;
-		(in_kernel ? stats.kernel_samples : stats.user_samples)++;
+		(where == SampledIn::user ? stats.user_samples : stats.kernel_samples)++;
+		stats.fault_samples += where == SampledIn::page_fault ? 1 : 0;
 	}
 }
 

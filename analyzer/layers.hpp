@@ -41,6 +41,7 @@ struct CallStats {
 	uint64_t followed = 0;
 	StateTimes states;
 	uint64_t user_samples = 0, kernel_samples = 0; // of the clock that samples, inside
+	uint64_t fault_samples = 0;                    // of those in the kernel: it handled a page fault
 
 	void add_call(uint64_t duration_ns, uint64_t call_self_ns);
 	// Probes cost so much of the duration, and of the self time.
@@ -110,7 +111,8 @@ public:
 	void begin_request(const RequestKey &request, uint64_t time_ns);
 	void end_request(const RequestKey &request, uint64_t time_ns);
 	// A sample of the thread: it counts for every call that is open on it.
-	void add_sample(ThreadId thread, bool in_kernel);
+	enum class SampledIn { user, kernel, page_fault };
+	void add_sample(ThreadId thread, SampledIn where);
 	void add_spikes(ThreadId thread, DefinitionNumber number, uint64_t count);
 	void add_synops(ThreadId thread, DefinitionNumber number, uint64_t count);
 	// Open calls of a thread end with its program (exec), all of them with the recording.

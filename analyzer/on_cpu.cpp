@@ -18,6 +18,8 @@ OnCpu::Thread &OnCpu::at(ThreadId id, uint64_t time_ns)
 	if (index >= threads_.size())
 		threads_.resize(index + 1);
 	Thread &thread = threads_[index];
+	if (in_loss_)
+		lost(); // what this one says holds for its moment alone
 	learn_of_losses(&thread);
 	learn_of_starts(id, &thread);
 	if (time_ns < thread.newest_ns) {

@@ -41,6 +41,12 @@ public:
 	void seen(ThreadId thread, uint64_t time_ns);
 	// Records of any thread may be missing before the next one.
 	void lost() { losses_++; }
+	// From here on they are missing, of threads of which others come as well, until the end.
+	void set_in_loss(bool in_loss)
+	{
+		in_loss_ = in_loss;
+		lost();
+	}
 	void finish(uint64_t last_ns);
 
 	// Absent: no record says whether it was on a CPU.
@@ -80,6 +86,7 @@ private:
 	TimeWindow window_;
 	std::optional<uint64_t> begin_ns_;
 	uint64_t losses_ = 0;
+	bool in_loss_ = false;
 	uint64_t unknown_ = 0;
 	std::vector<Thread> threads_; // by ThreadId
 };

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "analyzer/merged_quality.hpp"
@@ -15,6 +16,10 @@ namespace neuroperf::analyzer {
 namespace {
 
 constexpr std::size_t kMostMissing = 20; // ranks, named
+
+// Tables of what each rank has for itself: its rows, in a column whose they are.
+constexpr const char *kOfEachRank[] = {"tail",    "pace", "scheduling", "deadline",      "runtimes",
+				       "engines", "jobs", "tasks",      "device_states", "device_values"};
 
 std::optional<uint64_t> sum_of_column(const Table *table, std::string_view key)
 {
@@ -159,9 +164,15 @@ public:
 		rows_.add(one.rows);
 		quality_.add(rank, one.report.quality);
 		metas_.push_back(std::move(one.report.meta));
+		recorded_.waits |= one.recorded.waits;
+		recorded_.devices |= one.recorded.devices;
+		sampled_.kernel &= one.sampled.kernel;
+		sampled_.page_faults &= one.sampled.page_faults;
 		for (const Table &table : one.report.tables)
 			if (table.id == "threads")
 				append_rows(table, rank, &threads_);
+			else if (is_of_each_rank(table.id))
+				append_rows(table, rank, &of_each_rank_[table.id]);
 			else if (table.id != "layers" && table.id != "warm_up" && table.id != "inferences")
 				merged_samples_.add(table);
 	}
@@ -194,6 +205,13 @@ public:
 			report.tables.push_back(std::move(layers.warm_up));
 		if (!layers.inferences.rows.empty())
 			report.tables.push_back(std::move(layers.inferences));
+		if (Table anatomy = make_anatomy(rows_, sampled_, recorded_); !anatomy.rows.empty())
+			report.tables.push_back(std::move(anatomy));
+		if (Table cpu_time = make_cpu_time(rows_, recorded_); !cpu_time.rows.empty())
+			report.tables.push_back(std::move(cpu_time));
+		for (const char *id : kOfEachRank)
+			if (const auto found = of_each_rank_.find(id); found != of_each_rank_.end())
+				report.tables.push_back(std::move(found->second));
 		std::vector<Table> samples = merged_samples_.tables(samples_);
 		for (Table &table : samples) {
 			if (table.id == "events")
@@ -206,6 +224,11 @@ public:
 	}
 
 private:
+	static bool is_of_each_rank(const std::string &id)
+	{
+		return std::find(std::begin(kOfEachRank), std::end(kOfEachRank), id) != std::end(kOfEachRank);
+	}
+
 	// By samples, as those of one recording.
 	Table sorted_threads()
 	{
@@ -342,6 +365,9 @@ private:
 	MergedQuality quality_;
 	MergedSamples merged_samples_;
 	Table threads_;
+	std::map<std::string, Table> of_each_rank_; // by id
+	SampledParts sampled_{true, true};
+	RecordedStates recorded_;
 	uint64_t samples_ = 0, lost_ = 0, events_ns_ = 0, exchange_calls_ = 0;
 };
 

@@ -392,7 +392,10 @@ Result<RecordingReport> make_recording_report(const std::string &path, const Rep
 	if (!layers.inferences.rows.empty())
 		report.tables.push_back(std::move(layers.inferences));
 	const RecordedStates recorded{analysis.has_waits, !analysis.driver_events->sources().empty()};
-	if (Table anatomy = make_anatomy(result.rows, analysis.samples_kernel, recorded); !anatomy.rows.empty())
+	const SampledParts sampled{analysis.samples_kernel, analysis.knows_page_faults};
+	result.recorded = recorded;
+	result.sampled = sampled;
+	if (Table anatomy = make_anatomy(result.rows, sampled, recorded); !anatomy.rows.empty())
 		report.tables.push_back(std::move(anatomy));
 	if (Table cpu_time = make_cpu_time(result.rows, recorded); !cpu_time.rows.empty())
 		report.tables.push_back(std::move(cpu_time));

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "analyzer/analysis.hpp"
+#include "analyzer/anatomy_table.hpp"
 #include "analyzer/energy.hpp"
 #include "analyzer/layer_tables.hpp"
 #include "analyzer/report.hpp"
@@ -40,6 +41,8 @@ Result<Report> make_report(const std::string &path, const ReportOptions &options
 struct RecordingReport {
 	Report report; // its tables are not ordered by the column of --sort yet
 	LayerRows rows;
+	SampledParts sampled; // of the anatomy of these rows
+	RecordedStates recorded;
 	uint64_t first_ns = 0, last_ns = 0; // of the records
 	uint64_t events_ns = 0;             // from the first to the last in-process event
 	// In exchange between ranks, and in other layers: self times. Absent where no such call was timed.

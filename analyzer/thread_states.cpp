@@ -96,6 +96,8 @@ ThreadStates::Thread &ThreadStates::at(ThreadId id)
 	const auto index = static_cast<std::size_t>(id);
 	if (index >= threads_.size())
 		threads_.resize(index + 1);
+	if (in_loss_)
+		lost(); // what this one says holds for its moment alone
 	Thread &thread = threads_[index];
 	if (thread.losses != losses_) {
 		thread.losses = losses_;
@@ -153,6 +155,18 @@ void ThreadStates::lost()
 {
 	losses_++;
 	workers_.lost();
+}
+
+void ThreadStates::begin_loss()
+{
+	in_loss_ = true;
+	lost();
+}
+
+void ThreadStates::end_loss()
+{
+	in_loss_ = false;
+	lost();
 }
 
 void ThreadStates::interrupted(ThreadId id, uint64_t begin_ns, uint64_t end_ns)

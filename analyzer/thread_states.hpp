@@ -107,6 +107,9 @@ public:
 	void started(ThreadId thread, ThreadId by) { workers_.started(thread, by); }
 	// Records of any thread may be missing before the next one.
 	void lost();
+	// From here on they are missing, of threads of which others come as well, until the end.
+	void begin_loss();
+	void end_loss();
 	// As of its last event. While it is off its CPU this stay is not in them.
 	StateTimes times(ThreadId thread) const;
 	// The thread tells something itself, so it is on a CPU: its times so far.
@@ -152,6 +155,7 @@ private:
 	std::vector<Thread> threads_; // by ThreadId
 	std::size_t changes_ = 0;     // kept, of all threads
 	uint64_t losses_ = 0;
+	bool in_loss_ = false;
 };
 
 } // namespace neuroperf::analyzer

@@ -52,8 +52,18 @@ struct {
 	__type(value, struct np_followed_thread);
 } np_threads SEC(".maps");
 
-/* Events that found no room. */
+/* Events that found no room, and when the first one did since the recorder last looked, and the last one. */
 __u64 np_dropped = 0;
+__u64 np_first_drop_ns = 0, np_last_drop_ns = 0;
+
+/* Several CPUs may drop at once: the recorder allows for the moment that it takes. */
+static __always_inline void drop(__u64 now)
+{
+	__sync_fetch_and_add(&np_dropped, 1);
+	if (np_first_drop_ns == 0)
+		np_first_drop_ns = now;
+	np_last_drop_ns = now;
+}
 
 /* Tell frames too: by frame pointers, which is all that a program like this can follow. */
 const volatile __u8 np_with_stacks = 0;
@@ -111,7 +121,7 @@ static __always_inline struct np_switch *reserve(void *ring, const struct np_fol
 	if (event)
 		fill(event, thread, time_ns, what);
 	else
-		__sync_fetch_and_add(&np_dropped, 1);
+		drop(time_ns);
 	return event;
 }
 
@@ -196,7 +206,7 @@ static __always_inline void left(void *context, struct task_struct *task, __u32 
 	}
 	struct np_followed_thread *thread = follow(task);
 	if (!thread) {
-		__sync_fetch_and_add(&np_dropped, 1);
+		drop(now);
 		return;
 	}
 	thread->left_ns = now;
@@ -204,7 +214,7 @@ static __always_inline void left(void *context, struct task_struct *task, __u32 
 		thread->woken_ns = 0; /* while it ran */
 	if (np_with_stacks) {
 		if (!tell_with_stack(context, task, thread, state, preempted, now, ring))
-			__sync_fetch_and_add(&np_dropped, 1);
+			drop(now);
 		return;
 	}
 	struct np_switch *event = reserve(ring, thread, now, NP_SWITCH_OUT);
@@ -218,7 +228,7 @@ static __always_inline void got(struct task_struct *task, __u64 now, void *ring)
 {
 	struct np_followed_thread *thread = follow(task);
 	if (!thread) {
-		__sync_fetch_and_add(&np_dropped, 1);
+		drop(now);
 		return;
 	}
 	struct np_switch *event = reserve(ring, thread, now, NP_SWITCH_IN);

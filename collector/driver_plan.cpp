@@ -101,7 +101,8 @@ std::vector<DriverEvent> SubscriptionFinder::events_of(const DriverDescription &
 	for (const std::string &name : source.events()) {
 		auto found = event_of(driver, name);
 		if (!found.ok()) {
-			*problem = found.error().what;
+			*problem =
+				found.error().what.substr(0, found.error().what.find(';')); // where it looked is known
 			return {};
 		}
 		found->everywhere = is_everywhere(source, name);

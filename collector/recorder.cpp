@@ -79,7 +79,9 @@ private:
 	void round();
 	void drain_sources();
 	void write_losses();
+	void write_loss_of_switches();
 	void write_loss(uint64_t event_id, uint64_t lost, uint64_t *written);
+	void append_loss(uint64_t event_id, uint64_t lost, uint64_t time_ns);
 	void finish_round();
 	void commit_if_due(bool now);
 	void adapt_period(double fill);
@@ -117,6 +119,7 @@ private:
 	std::vector<pollfd> polled_; // [0] signals, then sources
 	uint64_t lost_written_ = 0, tracepoints_lost_written_ = 0, switches_lost_written_ = 0;
 	uint64_t period_ns_ = 5'000'000;
+	uint64_t last_round_ns_ = 0;
 	uint64_t last_clock_ns_ = 0, last_commit_ns_ = 0, last_stat_ns_ = 0, last_finished_round_ns_ = 0;
 	bool delayed_ = false; // nothing is recorded yet but which programs run
 	bool is_full_ = false; // options.max_bytes are reached
@@ -381,19 +384,39 @@ void Session::adapt_period(double fill)
 void Session::write_losses()
 {
 	write_loss(own_event_id(OwnEvent::layer_begin), sources_.lost_in_process(), &lost_written_);
-	write_loss(own_event_id(OwnEvent::switch_out), sources_.lost_switches(), &switches_lost_written_);
+	write_loss_of_switches();
 	if (sources_.tracepoints)
 		write_loss(sources_.tracepoints->first_event_id(), sources_.lost_tracepoints(),
 			   &tracepoints_lost_written_);
+	last_round_ns_ = clock_.latest().monotonic_ns;
+}
+
+// How many from when on, and none any more: in between nothing is known of any thread, whatever is recorded of it.
+void Session::write_loss_of_switches()
+{
+	const uint64_t lost = sources_.lost_switches(), now = clock_.latest().monotonic_ns;
+	if (lost == switches_lost_written_)
+		return;
+	const LossPeriod since_last_round{std::min(last_round_ns_, now), now};
+	const LossPeriod period =
+		sources_.switches ? sources_.switches->take_loss_period().value_or(since_last_round) : since_last_round;
+	const uint64_t id = own_event_id(OwnEvent::switch_out);
+	append_loss(id, lost - switches_lost_written_, period.begin_ns);
+	append_loss(id, 0, period.end_ns);
+	switches_lost_written_ = lost;
 }
 
 void Session::write_loss(uint64_t event_id, uint64_t lost, uint64_t *written)
 {
 	if (lost == *written)
 		return;
-	const std::string record =
-		recording::lost_record(self(clock_.latest().monotonic_ns), event_id, lost - *written, trailer_type());
+	append_loss(event_id, lost - *written, clock_.latest().monotonic_ns);
 	*written = lost;
+}
+
+void Session::append_loss(uint64_t event_id, uint64_t lost, uint64_t time_ns)
+{
+	const std::string record = recording::lost_record(self(time_ns), event_id, lost, trailer_type());
 	if (Status done = writer_->append(record); !done.ok())
 		stop_writing(done.error());
 }

@@ -26,6 +26,14 @@ AttachedTarget attached_target(const Target &target)
 	return {{}, [folder = target.folder] { return processes_in({"", folder, "", UniqueFd()}); }, false};
 }
 
+// They lead themselves, and so do all events behind the first of them.
+void drop_probes(std::vector<PlannedEvent> *events)
+{
+	std::erase_if(*events, [](const PlannedEvent &event) { return event.probe.has_value(); });
+	for (std::size_t i = 0; i < events->size(); i++)
+		(*events)[i].leader = std::min((*events)[i].leader, i);
+}
+
 } // namespace
 
 Status Sources::create_shared_rings()
@@ -72,14 +80,6 @@ void Sources::open(const RecordOptions &options, pid_t program, OpenFileLimit *o
 			runtimes->look_ahead(file, program);
 	} else if (plan_.target.kind == Target::Kind::machine)
 		runtimes->open_notices(-1);
-}
-
-// They lead themselves, and so do all events behind the first of them.
-static void drop_probes(std::vector<PlannedEvent> *events)
-{
-	std::erase_if(*events, [](const PlannedEvent &event) { return event.probe.has_value(); });
-	for (std::size_t i = 0; i < events->size(); i++)
-		(*events)[i].leader = std::min((*events)[i].leader, i);
 }
 
 // Where the plan's programs cannot be had after all, perf events take their place.

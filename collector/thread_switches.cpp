@@ -202,6 +202,16 @@ double ThreadSwitches::drain(OwnEventEncoder *encoder)
 				     static_cast<double>(impl_->ring_bytes));
 }
 
+std::optional<LossPeriod> ThreadSwitches::take_loss_period()
+{
+	constexpr uint64_t kRaceNs = 10'000; // CPUs that drop at once note their times one after the other
+	const uint64_t first_ns = __atomic_exchange_n(&impl_->program->bss->np_first_drop_ns, 0, __ATOMIC_RELAXED);
+	const uint64_t last_ns = __atomic_load_n(&impl_->program->bss->np_last_drop_ns, __ATOMIC_RELAXED);
+	if (first_ns == 0)
+		return {};
+	return LossPeriod{first_ns - std::min(first_ns, kRaceNs), std::max(first_ns, last_ns) + kRaceNs};
+}
+
 const ThreadSwitchesCounts &ThreadSwitches::counts() const
 {
 	return impl_->counts;

@@ -10,12 +10,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "collector/own_event_encoder.hpp"
 #include "collector/plan.hpp"
 #include "recording/result.hpp"
 
 namespace neuroperf::collector {
+
+struct LossPeriod {
+	uint64_t begin_ns = 0, end_ns = 0;
+};
 
 struct ThreadSwitchesCounts {
 	uint64_t events = 0;
@@ -41,6 +46,9 @@ public:
 	// Returns how full the fullest ring was, 0 to 1.
 	double drain(OwnEventEncoder *encoder);
 	const ThreadSwitchesCounts &counts() const;
+	// When switches began and ceased to be lost, of those that drain() has counted since this was called last.
+	// Empty: their time is not known.
+	std::optional<LossPeriod> take_loss_period();
 
 private:
 	struct Impl;

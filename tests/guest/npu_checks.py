@@ -373,7 +373,8 @@ def vdrm_in_report(test, recording):
 
 
 def sum_of_states(row):
-    return sum(value for key, value in row.items() if key.endswith("_ns") and key not in ("wall_ns", "user_ns", "kernel_ns"))
+    return sum(value for key, value in row.items() if key.endswith("_ns") and key not in (
+        "wall_ns", "user_ns", "kernel_ns", "page_fault_ns"))
 
 
 def waits_for_the_device(test, recording):

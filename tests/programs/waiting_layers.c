@@ -5,7 +5,7 @@
  *	sleep, timeout, poll_nothing   time              pipe       another process, which is on a CPU a while
  *	worker_burns                   a thread of ours, on a CPU     worker_sleeps  the same, which sleeps
  *	fsync                          the disk          faults     pages of FILE that are not in memory
- *	terminal                       a terminal
+ *	terminal                       a terminal        touch      nothing: it touches fresh memory
  *
  * Says for each what its thread's own clocks show, and what else is known of it:
  *
@@ -27,7 +27,7 @@
 
 #include "thread_clocks.h"
 
-enum { kPage = 4096, kPages = 256, kWaitMs = 3 };
+enum { kPage = 4096, kPages = 256, kFreshPages = 8192, kWaitMs = 3 };
 
 struct waiting {
 	const char *name;
@@ -44,7 +44,7 @@ static pthread_cond_t wanted = PTHREAD_COND_INITIALIZER, done = PTHREAD_COND_INI
 static enum job job;
 static uint64_t helper_ns;
 static int to_child[2], from_child[2], file, terminal;
-static volatile char *pages;
+static volatile char *pages, *fresh;
 
 static void sleep_ms(void)
 {
@@ -173,6 +173,23 @@ static void touch_pages(void)
 		(void)pages[i * kPage];
 }
 
+static void forget_fresh(void)
+{
+	if (fresh)
+		munmap((void *)fresh, kFreshPages * kPage);
+	fresh = mmap(NULL, kFreshPages * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (fresh == MAP_FAILED)
+		exit(1);
+	madvise((void *)fresh, kFreshPages * kPage, MADV_NOHUGEPAGE);
+}
+
+static void touch_fresh(void)
+{
+	int i;
+	for (i = 0; i < kFreshPages; i++)
+		fresh[i * kPage] = 1;
+}
+
 static uint64_t major_faults(void)
 {
 	struct rusage usage;
@@ -211,6 +228,7 @@ int main(int argc, char **argv)
 		{"fsync", write_pages, sync_file, 0, 0, 0, 0, 0},
 		{"faults", forget_pages, touch_pages, 0, 0, 0, 0, 0},
 		{"terminal", nothing, poll_terminal, 0, 0, 0, 0, 0},
+		{"touch", forget_fresh, touch_fresh, 0, 0, 0, 0, 0},
 	};
 	enum { kLayers = sizeof layers / sizeof *layers };
 	const uint64_t rounds = argc == 3 ? strtoull(argv[1], NULL, 10) : 0;

@@ -333,7 +333,8 @@ TEST_F(AnatomyTest, LossesMakeWhatWasLostUnknownAndNothingElse)
 {
 	recording_.stat("anatomy", 1).define_layer(1, "wait").begin(100, 1, 1'000'000);
 	recording_.leaves(100, 1'010'000, kSleep).comes(100, 1'020'000, 1'020'000, kByInterrupt);
-	recording_.lost(collector::own_event_id(recording::OwnEvent::switch_out), 3, 1'030'000);
+	const uint64_t switches = collector::own_event_id(recording::OwnEvent::switch_out);
+	recording_.lost(switches, 3, 1'030'000).lost(switches, 0, 1'030'000);
 	recording_.leaves(100, 1'040'000, kSleep).comes(100, 1'045'000, 1'045'000, kByInterrupt);
 	recording_.end(100, 1, 1'050'000).finish();
 	const auto cells = row();
@@ -343,6 +344,23 @@ TEST_F(AnatomyTest, LossesMakeWhatWasLostUnknownAndNothingElse)
 	run();
 	EXPECT_EQ(analysis_->lost_switches, 3u);
 	EXPECT_EQ(analysis_->lost_in_process, 0u);
+}
+
+// What is recorded of a thread meanwhile may lack what was before and behind it.
+TEST_F(AnatomyTest, NothingIsKnownWhileSwitchesAreLost)
+{
+	const uint64_t switches = collector::own_event_id(recording::OwnEvent::switch_out);
+	recording_.stat("anatomy", 1).define_layer(1, "wait").begin(100, 1, 1'000'000);
+	recording_.leaves(100, 1'010'000, kSleep).comes(100, 1'020'000, 1'020'000, kByInterrupt);
+	recording_.lost(switches, 3, 1'025'000);
+	recording_.comes(100, 1'030'000, 1'030'000, kByInterrupt).leaves(100, 1'040'000, kSleep);
+	recording_.lost(switches, 0, 1'045'000);
+	recording_.comes(100, 1'050'000, 1'050'000, kByInterrupt).leaves(100, 1'060'000, kSleep);
+	recording_.comes(100, 1'063'000, 1'063'000, kByInterrupt).end(100, 1, 1'070'000).finish();
+	const auto cells = row();
+	EXPECT_EQ(cells.at("unknown_ns"), 30'000u) << "from 1020 to 1050";
+	EXPECT_EQ(cells.at("sleep_ns"), 10'000u + 3'000u);
+	EXPECT_EQ(cells.at("on_cpu_ns"), 10'000u + 10'000u + 7'000u);
 }
 
 TEST_F(AnatomyTest, SchedulingLatencyIsFromBeingWokenToRunning)

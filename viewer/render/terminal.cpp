@@ -53,6 +53,7 @@ constexpr std::array kKeepOrder = {
 	"share",
 	"user_ns",
 	"kernel_ns",
+	"page_fault_ns",
 	"unknown_ns",
 	"stuck",
 	"failed",
