@@ -231,6 +231,7 @@ REFUSED = "neuroperf record -o /tmp/refused {}; echo status $?; [ -e /tmp/refuse
 NPU_EVENTS = "-e 'vnpu:*'"
 DRM_EVENTS = "-e 'gpu_scheduler:*' -e 'dma_fence:*'"
 RECORD_NPU = f"{RECORD} --driver none {{}} -a {{}} -- sh -c '{{}}; sleep 0.2'"
+HOTPLUG = "; ".join(f"echo {online} >/sys/devices/system/cpu/cpu1/online || exit 1; sleep 0.1" for online in (0, 1, 0, 1))
 BY_PROBES = "--driver-file /etc/vnpu_calls.json --driver-file /etc/vnpu_functions.json"
 UNDER_WAY = "npu_work -n 6 -t 3 -d 3 -u 300 -m 7 -l 5 -f vnpu & npu_work -n 8 -t 2 -d 4 -a vdrm; wait"
 NPU_TOTALS = ("for file in *_total queue_depth; do echo $file $(cat $file); done;"
@@ -269,6 +270,8 @@ CHECKS = (
     Check("dwarf", ALL, f"{RECORD} --call-graph dwarf known_work", (exact_layers, samples, whole_chains, read_by_perf)),
     Check("tracepoints", ALL, f"{RECORD} -v {SWITCHES_AND_CALLS} known_work 10 50", (calls_and_switches, copied_by_bpf)),
     Check("tracepoints_by_perf", X86, f"{RECORD} --no-bpf {SWITCHES_AND_CALLS} known_work 10 50", (calls_and_switches,)),
+    Check("a_cpu_goes_and_comes", X86, f"{RECORD} --follow sh -c 'known_work 100 & {HOTPLUG}; wait'",
+          (exact_layers, read_by_perf)),
     Check("on_and_off_cpu", X86, f"{RECORD} known_work 100 50", (waits_as_told,)),
     Check("on_and_off_cpu_exactly", ARM, f"{RECORD} known_work 300 50", (waits_as_told, on_cpu_for_its_instructions)),
     Check("no_tracefs", ALL, f"umount /sys/kernel/tracing; {REFUSED.format('-e sched:sched_switch known_work')}; "
