@@ -32,6 +32,9 @@ constexpr uint64_t kShortestPeriodNs = 2'000'000;
 constexpr uint64_t kClockPeriodNs = 100'000'000;
 constexpr uint64_t kCommitPeriodNs = 250'000'000;
 constexpr uint64_t kStatPeriodNs = 1'000'000'000;
+// A round that is finished is two periods or more behind what comes then. Of a virtual machine a CPU may be taken away
+// for some milliseconds, in the middle of an event that the kernel or a BPF program writes: no record says so.
+constexpr uint64_t kShortestRoundNs = 20'000'000;
 // How long a round may wait for a thread that is held up in the middle of an event.
 constexpr uint64_t kLongestRoundNs = 1'000'000'000;
 
@@ -364,8 +367,8 @@ void Session::drain_sources()
 // A thread that is held up inside an event will publish an old stamp: the round stays open for it, for a while.
 void Session::finish_round()
 {
-	const uint64_t now = clock_.latest().monotonic_ns;
-	if (sources_.has_stalled_writer() && now - last_finished_round_ns_ < kLongestRoundNs)
+	const uint64_t now = clock_.latest().monotonic_ns, since = now - last_finished_round_ns_;
+	if (since < (sources_.has_stalled_writer() ? kLongestRoundNs : kShortestRoundNs))
 		return;
 	last_finished_round_ns_ = now;
 	if (Status done = writer_->append(recording::finished_round_record()); !done.ok())
