@@ -86,7 +86,7 @@ def qaic_wait(channel):
 # What programs hand to drivers, by the drivers' own headers, and what is to come out: jobs and failed ones of engines. The
 # null device refuses all of it, and does not answer: what a driver would write is there already.
 DRIVERS = {
-    "rknpu": ([rknpu_submit(1, 700), rknpu_submit(7, 500), rknpu_submit(1, 300)], {"1": (2, 2, 1000), "7": (1, 1, 500)}),
+    "rknpu": ([rknpu_submit(1, 70), rknpu_submit(7, 50), rknpu_submit(1, 30)], {"1": (2, 2, 100), "7": (1, 1, 50)}),
     "habanalabs": ([hl_submit(1 << 32), hl_submit(2 << 32), hl_wait(2 << 32), hl_wait(1 << 32), hl_wait(3 << 32)],
                    {"/dev/null": (2, 0, None)}),
     "hailo8": ([hailo_launch(0, 3), hailo_launch(0, 3), hailo_launch(0, 3), hailo_launch(1, 16), hailo_wait((0, 3, 1)),
