@@ -187,9 +187,14 @@ int np_call_end(void *context)
 	struct np_probe_scratch *scratch = probe_scratch();
 	if (!open || !scratch)
 		return 1;
-	__s64 result = 0;
-	bpf_probe_read_kernel(&result, sizeof(result), context + NP_CALL_VALUES_AT);
-	put_call(scratch, open, open->call.end, result);
+	/* The end of another one may have been missed, or its thread had this one's number. */
+	struct pt_regs *registers = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	const __u64 second = PT_REGS_PARM2(registers), third = PT_REGS_PARM3(registers);
+	if (open->arguments[1] == second && open->arguments[2] == third) {
+		__s64 result = 0;
+		bpf_probe_read_kernel(&result, sizeof(result), context + NP_CALL_VALUES_AT);
+		put_call(scratch, open, open->call.end, result);
+	}
 	bpf_map_delete_elem(&np_open_calls, &thread);
 	return 1;
 }

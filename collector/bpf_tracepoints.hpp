@@ -50,7 +50,7 @@ public:
 	double drain(std::string *to);
 	const BpfTracepointsCounts &counts() const;
 	uint64_t first_event_id() const; // for losses of all
-	// Functions of drivers that could not be probed, and why; a line each.
+	// Places of drivers that could not be probed, and why; a line each.
 	const std::vector<std::string> &problems() const;
 
 private:

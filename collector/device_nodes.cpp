@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collector/device_nodes.hpp"
 
+#include <fmt/format.h>
 #include <fnmatch.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -118,6 +121,23 @@ std::vector<DeviceNode> find_device_nodes(const std::vector<std::string> &patter
 	std::vector<DeviceNode> found;
 	for (auto &[path, node] : nodes)
 		found.push_back(std::move(node));
+	return found;
+}
+
+std::vector<DeviceNode> find_nodes_in_dev(const std::vector<std::string> &patterns, const std::string &root)
+{
+	NodesByPath nodes;
+	add_nodes_in_dev(patterns, root, &nodes);
+	std::vector<DeviceNode> found;
+	for (auto &[path, node] : nodes) {
+		struct stat info {};
+		if (::stat((root + path).c_str(), &info) != 0 || !S_ISCHR(info.st_mode))
+			continue;
+		const unsigned number_major = major(info.st_rdev), number_minor = minor(info.st_rdev);
+		node.number = number_major << 20 | number_minor;
+		read_sysfs(fmt::format("{}/sys/dev/char/{}:{}", root, number_major, number_minor), &node);
+		found.push_back(std::move(node));
+	}
 	return found;
 }
 

@@ -6,6 +6,7 @@
 // may be missing. Nothing is opened but small files of sysfs, and no path is made of what they contain.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -18,10 +19,15 @@ struct DeviceNode {
 	std::string driver, module;          // the kernel's; empty: sysfs names none, as of devices without hardware
 	std::string bus, address;            // "pci", "0000:00:0b.0"
 	std::vector<std::string> compatible; // of a device tree
+	uint32_t number = 0;                 // major << 20 | minor, from find_nodes_in_dev()
 };
 
 // Nodes that match one of the patterns ("/dev/accel/accel*"), sorted. `root`: the folder in which dev and sys are
 // looked for, "" for this machine's.
 std::vector<DeviceNode> find_device_nodes(const std::vector<std::string> &patterns, const std::string &root = "");
+
+// Those of character devices that are in /dev, by names alone: quick where none is, as no class of sysfs is looked
+// through.
+std::vector<DeviceNode> find_nodes_in_dev(const std::vector<std::string> &patterns, const std::string &root = "");
 
 } // namespace neuroperf::collector

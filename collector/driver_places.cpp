@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -52,7 +50,7 @@ bool DriverPlaces::is_of(const DriverDescription &driver, const DeviceNode &node
 
 void DriverPlaces::take(const DriverDescription &driver)
 {
-	for (DeviceNode &node : find_device_nodes(driver.nodes, root_))
+	for (DeviceNode &node : find_nodes_in_dev(driver.nodes, root_))
 		if (is_of(driver, node))
 			taken_.push_back(std::move(node.path));
 }
@@ -60,14 +58,9 @@ void DriverPlaces::take(const DriverDescription &driver)
 std::vector<ProbedDevice> DriverPlaces::devices_of(const DriverDescription &driver) const
 {
 	std::vector<ProbedDevice> devices;
-	for (const DeviceNode &node : find_device_nodes(driver.nodes, root_)) {
-		struct stat info {};
-		if (!is_of(driver, node) || ::stat((root_ + node.path).c_str(), &info) != 0 || !S_ISCHR(info.st_mode))
-			continue;
-		devices.push_back(
-			{static_cast<uint32_t>(major(info.st_rdev)) << 20 | static_cast<uint32_t>(minor(info.st_rdev)),
-			 node.path});
-	}
+	for (const DeviceNode &node : find_nodes_in_dev(driver.nodes, root_))
+		if (is_of(driver, node))
+			devices.push_back({node.number, node.path});
 	return devices;
 }
 

@@ -109,8 +109,13 @@ Status DriverProbes::add_call(const PlannedProbe &planned, uint32_t number)
 				call.pointer_at = static_cast<uint16_t>(probe.pointer_at);
 				call.pointed_bytes = static_cast<uint16_t>(probe.pointed_bytes);
 			}
-			if (bpf_map_update_elem(bpf_map__fd(program_->maps.np_probed_calls), &key, &call, BPF_ANY) != 0)
+			if (bpf_map_update_elem(bpf_map__fd(program_->maps.np_probed_calls), &key, &call, BPF_ANY) == 0)
+				continue;
+			if (errno != E2BIG)
 				return failure("describe a call to", errno);
+			problems_.push_back(fmt::format("{} on {}: there are more than {} calls on devices", probe.name,
+							device.node, NP_MOST_PROBED_CALLS));
+			return Done{};
 		}
 	}
 	return Done{};

@@ -30,7 +30,7 @@ public:
 	// Once all are added.
 	Status attach_calls(std::vector<BpfLink> *links);
 
-	// "rknpu:done_begin: Invalid argument"
+	// "rknpu:done_begin (rknpu_job_done): Invalid argument"
 	const std::vector<std::string> &problems() const { return problems_; }
 
 private:

@@ -201,8 +201,7 @@ void write_opening_notes(const Sources &sources, RecorderLog *log)
 			"");
 	for (const std::string &problem :
 	     sources.tracepoints ? sources.tracepoints->problems() : std::vector<std::string>{})
-		log->write_note(kWarning, "driver_probe_unattached",
-				"a function of a driver cannot be probed: " + problem,
+		log->write_note(kWarning, "driver_probe_unattached", "a place of a driver cannot be probed: " + problem,
 				"its jobs are not whole: neuroperf list drivers names other sources");
 	if (sources.sample_filter_error)
 		log->write_note(kNotice, "no_sample_filter",

@@ -157,6 +157,7 @@ class DriverProbes(support.IntegrationTest):
             self.assertLess(whole, around)
             self.assertGreater(whole, around - 200_000 * len(jobs))
             self.assertEqual(engine["failed"], 1 - core, "the first job failed")
+            self.assertEqual(engine["in_flight"], 0, "what points to nothing is no job")
         of_layers = [row for row in report["jobs"] if row["layer"] == "request"]
         self.assertEqual(sum(row["jobs"] for row in of_layers), ROUNDS)
         events = [event for event in recording.events() if event.name.startswith("null:")]
@@ -253,6 +254,21 @@ class DriverProbes(support.IntegrationTest):
         opened = [event.fields["filename"].strip('"') for event in recording.events()
                   if event.name == "syscalls:sys_enter_openat"]
         self.assertEqual(opened[-2:], ["/dev/null", "/dev/ptmx"])
+
+    def test_more_devices_than_are_probed(self):
+        """What is too much is told, and costs nothing else."""
+        probes = {f"call{i}": {"ioctl": [f"0x{i:08x}"]} for i in range(60)}
+        events = [{"event": f"null:call{i}_begin", "means": "job_queued", "key": ["thread"]} for i in range(60)]
+        with open(NULL, encoding="utf-8") as file:
+            whole = json.load(file)
+        source = {**whole["sources"][0], "events": whole["sources"][0]["events"] + events}
+        recording = self.record_calls(self.described(match={"nodes": ["/dev/*"]}, probes={**whole["probes"], **probes},
+                                                     sources=[source]))
+        codes = support.quality_codes(recording.report())
+        self.assertIn("driver_probe_unattached", codes)
+        self.assertNotIn("tracepoints_by_perf", codes)
+        jobs = sum(engine["jobs"] for engine in self.engines(recording.report("--driver-file", NULL)).values())
+        self.assertEqual(jobs, ROUNDS)
 
     def test_programs_that_are_killed(self):
         """A job without an end is in flight, and nothing else is wrong."""
