@@ -204,7 +204,8 @@ private:
 			return switches_.left_in(thread_of(sample.identity), sample);
 		case OwnEvent::switch_in: {
 			const ThreadId thread = thread_of(sample.identity);
-			return switches_.came(thread, time_ns,
+			const uint64_t came_ns = time_ns - std::min(time_ns, number(4));
+			return switches_.came(thread, time_ns, came_ns,
 					      switches_.wakeup_of(sample.identity.pid, number(0), number(1),
 								  static_cast<uint32_t>(number(2)),
 								  static_cast<uint32_t>(number(3))),
@@ -369,7 +370,7 @@ private:
 			const bool preempted = record.misc & PERF_RECORD_MISC_SWITCH_OUT_PREEMPT;
 			switches_.left(thread, record.time_ns, preempted, {});
 		} else {
-			switches_.came(thread, record.time_ns, {}, counts(thread, record.time_ns));
+			switches_.came(thread, record.time_ns, record.time_ns, {}, counts(thread, record.time_ns));
 		}
 	}
 

@@ -51,12 +51,12 @@ void OnCpu::learn_of_starts(ThreadId id, Thread *thread)
 	thread->newest_ns = std::max(thread->newest_ns, found->second.time_ns);
 }
 
-void OnCpu::switched_in(ThreadId id, uint64_t time_ns)
+void OnCpu::switched_in(ThreadId id, uint64_t time_ns, uint64_t came_ns)
 {
 	Thread &thread = at(id, time_ns);
 	unknown_ += thread.state == State::on ? 1 : 0; // when did it leave?
 	thread.state = State::on;
-	thread.since_ns = thread.newest_ns;
+	thread.since_ns = came_ns < time_ns ? std::clamp(came_ns, thread.left_ns, thread.newest_ns) : thread.newest_ns;
 	thread.known = true;
 }
 
@@ -119,6 +119,7 @@ void OnCpu::leave(Thread *thread, uint64_t time_ns)
 		break;
 	}
 	thread->state = State::off;
+	thread->left_ns = time_ns;
 	thread->known = true;
 }
 

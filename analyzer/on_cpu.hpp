@@ -31,7 +31,9 @@ public:
 	// The moment from which on every switch is recorded; the first call counts. Nothing before it does.
 	void begin(uint64_t time_ns);
 
-	void switched_in(ThreadId thread, uint64_t time_ns);
+	void switched_in(ThreadId thread, uint64_t time_ns) { switched_in(thread, time_ns, time_ns); }
+	// It came already then, and nothing said so until now.
+	void switched_in(ThreadId thread, uint64_t time_ns, uint64_t came_ns);
 	void switched_out(ThreadId thread, uint64_t time_ns, bool preempted);
 	// It runs a new program (exec), and may only now be recorded. Its process has no other threads any more: if
 	// another one called exec, that one went on under the number of this.
@@ -69,6 +71,7 @@ private:
 		uint64_t losses = 0;   // that it knows of
 		uint64_t since_ns = 0; // on a CPU
 		uint64_t newest_ns = 0;
+		uint64_t left_ns = 0; // the last time, if it ever did
 		Figures figures;
 	};
 	struct Start {

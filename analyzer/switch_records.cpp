@@ -30,12 +30,12 @@ void SwitchRecords::left_in(ThreadId thread, const recording::Sample &sample)
 	append_call_chain(sample, &frames_of(thread));
 }
 
-void SwitchRecords::came(ThreadId thread, uint64_t time_ns, const Wakeup &wakeup, bool counts)
+void SwitchRecords::came(ThreadId thread, uint64_t time_ns, uint64_t came_ns, const Wakeup &wakeup, bool counts)
 {
 	analysis_.on_cpu.begin(time_ns);
-	analysis_.on_cpu.switched_in(thread, time_ns);
+	analysis_.on_cpu.switched_in(thread, time_ns, came_ns);
 	const StateTimes before = off_cpu_ ? analysis_.states.times(thread) : StateTimes{};
-	const std::optional<uint64_t> latency_ns = analysis_.states.switched_in(thread, time_ns, wakeup);
+	const std::optional<uint64_t> latency_ns = analysis_.states.switched_in(thread, came_ns, wakeup);
 	if (counts && latency_ns)
 		analysis_.scheduling[static_cast<uint32_t>(thread)].add(*latency_ns);
 	if (counts && off_cpu_)

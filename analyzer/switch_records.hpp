@@ -24,7 +24,8 @@ public:
 	// Where it was as it left.
 	void left_in(ThreadId thread, const recording::Sample &sample);
 	// `counts`: it is of the time, the threads and the layers that are asked for.
-	void came(ThreadId thread, uint64_t time_ns, const Wakeup &wakeup, bool counts);
+	// It may have come before anybody said so.
+	void came(ThreadId thread, uint64_t time_ns, uint64_t came_ns, const Wakeup &wakeup, bool counts);
 
 	// Of the fields of our events.
 	static bool would_go_on(uint64_t state, uint64_t flags);

@@ -19,8 +19,13 @@ struct files_struct;
 struct pid;
 
 /* What any program that includes this looks at. */
+struct sched_entity {
+	__u64 sum_exec_runtime, prev_sum_exec_runtime;
+} __attribute__((preserve_access_index));
+
 struct task_struct {
-	int pid;
+	int pid, prio;
+	struct sched_entity se;
 	unsigned int flags;
 	unsigned in_iowait : 1;
 	struct files_struct *files;

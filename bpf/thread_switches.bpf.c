@@ -21,7 +21,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define NP_TASK_DEAD 0x80                 /* include/linux/sched.h, TASK_DEAD */
 #define NP_NO_USER_SIDE (0x10 | 0x200000) /* PF_IO_WORKER, PF_KTHREAD */
 #define NP_KERNEL_THREAD 0x200000
-#define NP_OWN_FRAMES 3     /* of what runs this program */
+#define NP_OWN_FRAMES 3            /* of what runs this program */
+#define NP_FIRST_FAIR_PRIORITY 100 /* include/linux/sched/prio.h, MAX_RT_PRIO */
+#define NP_MOST_LATE_NS 0xffffffff
 #define NP_LEAVING_NS 50000 /* between who wakes a thread that is just leaving, and its leaving */
 
 #if defined(__TARGET_ARCH_x86)
@@ -40,7 +42,7 @@ struct pt_regs___arm64 {
 struct np_followed_thread {
 	__u32 pid, tid; /* as the recorder sees it */
 	__u64 woken_ns; /* the last time */
-	__u64 left_ns;
+	__u64 left_ns;  /* 0: it is on a CPU, or nobody saw it leave one */
 	__u32 waker_pid, waker_tid;
 	__u32 woken_by, padding;
 };
@@ -196,8 +198,38 @@ static __always_inline int tell_with_stack(void *context, struct task_struct *ta
 	return 1;
 }
 
-static __always_inline void left(void *context, struct task_struct *task, __u32 state, int preempted, __u64 now,
-				 void *ring)
+static __always_inline void got(const struct np_followed_thread *thread, __u64 now, __u32 late_ns, void *ring)
+{
+	struct np_switch *event = reserve(ring, thread, now, NP_SWITCH_IN);
+	if (!event)
+		return;
+	/* It may be woken while it leaves, before its leaving is told on another CPU; not long before. */
+	const __u64 woken_ns = thread->woken_ns;
+	const int was_woken = woken_ns != 0 && woken_ns + NP_LEAVING_NS >= thread->left_ns;
+	event->in.woken_ns = !was_woken ? 0 : woken_ns < thread->left_ns ? thread->left_ns : woken_ns;
+	event->in.woken_by = was_woken ? thread->woken_by : NP_WOKEN_BY_NOBODY_KNOWN;
+	event->in.waker_pid = was_woken ? thread->waker_pid : 0;
+	event->in.waker_tid = was_woken ? thread->waker_tid : 0;
+	event->in.late_ns = late_ns;
+	bpf_ringbuf_submit(event, np_wake_up(ring));
+}
+
+/* The kernel does not tell of switches from threads that a virtual machine hides. A thread that leaves its CPU and was
+ * not seen to get it came so long ago as the kernel has counted this stay. Only the fair scheduler keeps that. */
+static __always_inline void got_unseen(struct task_struct *task, const struct np_followed_thread *thread, __u64 now,
+				       void *ring)
+{
+	if (!bpf_core_field_exists(task->se.prev_sum_exec_runtime) || task->prio < NP_FIRST_FAIR_PRIORITY)
+		return;
+	const __u64 most = now - thread->left_ns;
+	const __u64 stay_ns = task->se.sum_exec_runtime - task->se.prev_sum_exec_runtime;
+	const __u64 late_ns = stay_ns < most ? stay_ns : most;
+	if (late_ns <= NP_MOST_LATE_NS)
+		got(thread, now, (__u32)late_ns, ring);
+}
+
+static __always_inline void leaves(void *context, struct task_struct *task, __u32 state, int preempted, __u64 now,
+				   void *ring)
 {
 	if (state & NP_TASK_DEAD) {
 		const __u32 key = task->pid;
@@ -209,6 +241,8 @@ static __always_inline void left(void *context, struct task_struct *task, __u32 
 		drop(now);
 		return;
 	}
+	if (thread->left_ns)
+		got_unseen(task, thread, now, ring);
 	thread->left_ns = now;
 	if (state == 0 || preempted)
 		thread->woken_ns = 0; /* while it ran */
@@ -224,26 +258,16 @@ static __always_inline void left(void *context, struct task_struct *task, __u32 
 	bpf_ringbuf_submit(event, np_wake_up(ring));
 }
 
-static __always_inline void got(struct task_struct *task, __u64 now, void *ring)
+static __always_inline void comes(struct task_struct *task, __u64 now, void *ring)
 {
 	struct np_followed_thread *thread = follow(task);
 	if (!thread) {
 		drop(now);
 		return;
 	}
-	struct np_switch *event = reserve(ring, thread, now, NP_SWITCH_IN);
-	const __u64 woken_ns = thread->woken_ns;
+	got(thread, now, 0, ring);
 	thread->woken_ns = 0;
-	if (!event)
-		return;
-	/* It may be woken while it leaves, before its leaving is told on another CPU; not long before. */
-	const int was_woken = woken_ns != 0 && woken_ns + NP_LEAVING_NS >= thread->left_ns;
-	event->in.woken_ns = !was_woken ? 0 : woken_ns < thread->left_ns ? thread->left_ns : woken_ns;
-	event->in.woken_by = was_woken ? thread->woken_by : NP_WOKEN_BY_NOBODY_KNOWN;
-	event->in.waker_pid = was_woken ? thread->waker_pid : 0;
-	event->in.waker_tid = was_woken ? thread->waker_tid : 0;
-	event->in.padding = 0;
-	bpf_ringbuf_submit(event, np_wake_up(ring));
+	thread->left_ns = 0;
 }
 
 /* Interrupts that this CPU is in, one within the other; they begin and end here, as no thread is switched in them. */
@@ -275,18 +299,18 @@ SEC("tp_btf/sched_switch")
 int np_on_switch(__u64 *arguments)
 {
 	struct task_struct *prev = (void *)arguments[1], *next = (void *)arguments[2];
-	const int leaves = np_is_followed(prev), comes = np_is_followed(next);
+	const int is_left = np_is_followed(prev), is_got = np_is_followed(next);
 	struct np_interrupts *interrupts = interrupts_here();
 	if (interrupts) /* else one whose end was missed would go on for ever */
 		interrupts->depth = 0;
-	if (!leaves && !comes)
+	if (!is_left && !is_got)
 		return 0;
 	void *ring = np_ring_of_this_cpu();
 	const __u64 now = bpf_ktime_get_ns();
-	if (leaves)
-		left(arguments, prev, arguments[3], arguments[0] & 1, now, ring);
-	if (comes)
-		got(next, now, ring);
+	if (is_left)
+		leaves(arguments, prev, arguments[3], arguments[0] & 1, now, ring);
+	if (is_got)
+		comes(next, now, ring);
 	return 0;
 }
 

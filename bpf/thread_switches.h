@@ -58,7 +58,7 @@ struct np_switch {
 			__u32 waker_pid, waker_tid; /* of NP_WOKEN_BY_THREAD; as above */
 			__u64 woken_ns;             /* 0: nobody is known to have woken it since it left */
 			__u32 woken_by;             /* enum np_woken_by */
-			__u32 padding;
+			__u32 late_ns;              /* told so long after it got the CPU */
 		} in;
 		struct {
 			__u64 begin_ns;

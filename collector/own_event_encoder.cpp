@@ -127,7 +127,7 @@ bool OwnEventEncoder::encode(const np_switch &event)
 				      uint32_t{event.out.flags});
 	else if (event.what == NP_SWITCH_IN)
 		put<SwitchInPayload>(OwnEvent::switch_in, event.pid, event.tid, event.time_ns, event.in.woken_by,
-				     event.in.woken_ns, event.in.waker_pid, event.in.waker_tid);
+				     event.in.woken_ns, event.in.waker_pid, event.in.waker_tid, event.in.late_ns);
 	else
 		put<InterruptedPayload>(OwnEvent::interrupted, event.pid, event.tid, event.time_ns, uint32_t{0},
 					event.interrupt.begin_ns);

@@ -99,7 +99,8 @@ const std::vector<EventSpec> &specs()
 		 ""},
 		{{OwnEvent::switch_in, "switch_in"},
 		 {FIELD(SwitchInPayload, woken_by, u32), FIELD(SwitchInPayload, woken_ns, u64),
-		  FIELD(SwitchInPayload, waker_pid, u32), FIELD(SwitchInPayload, waker_tid, u32)},
+		  FIELD(SwitchInPayload, waker_pid, u32), FIELD(SwitchInPayload, waker_tid, u32),
+		  FIELD(SwitchInPayload, late_ns, u32)},
 		 ""},
 		{{OwnEvent::interrupted, "interrupted"}, {FIELD(InterruptedPayload, begin_ns, u64)}, ""},
 	};

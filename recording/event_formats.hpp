@@ -161,6 +161,7 @@ struct SwitchInPayload { // the thread got a CPU
 	uint64_t woken_ns;  // CLOCK_MONOTONIC; 0: unknown
 	uint32_t waker_pid; // of a thread
 	uint32_t waker_tid;
+	uint32_t late_ns; // this is told so long after it got it: when it left again
 };
 
 struct InterruptedPayload { // until now interrupts had the thread's CPU

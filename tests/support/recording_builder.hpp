@@ -193,10 +193,10 @@ public:
 			     recording::SwitchOutPayload{{}, state, system_call, 0, file_type, flags});
 	}
 	RecordingBuilder &comes(uint32_t tid, uint64_t time_ns, uint64_t woken_ns, uint32_t woken_by,
-				uint32_t waker_pid = 0, uint32_t waker_tid = 0)
+				uint32_t waker_pid = 0, uint32_t waker_tid = 0, uint32_t late_ns = 0)
 	{
 		return fixed(recording::OwnEvent::switch_in, tid, time_ns,
-			     recording::SwitchInPayload{{}, woken_by, woken_ns, waker_pid, waker_tid});
+			     recording::SwitchInPayload{{}, woken_by, woken_ns, waker_pid, waker_tid, late_ns});
 	}
 	RecordingBuilder &interrupted(uint32_t tid, uint64_t begin_ns, uint64_t end_ns)
 	{

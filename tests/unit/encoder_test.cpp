@@ -105,7 +105,7 @@ TEST_F(Encoder, SwitchesOfThreads)
 	out = {1'000'000'000, 100, 101, NP_SWITCH_OUT, 0, {}};
 	out.out = {1, 202, 261u << 20 | 3, 2, NP_SWITCH_IO_WAIT};
 	in = {1'000'000'500, 100, 101, NP_SWITCH_IN, 0, {}};
-	in.in = {100, 102, 1'000'000'400, NP_WOKEN_BY_THREAD, 0};
+	in.in = {100, 102, 1'000'000'400, NP_WOKEN_BY_THREAD, 30};
 	interrupt = {1'000'000'900, 100, 101, NP_INTERRUPTED, 0, {}};
 	interrupt.interrupt.begin_ns = 1'000'000'800;
 	for (const np_switch &event : {out, in, interrupt})
@@ -122,7 +122,7 @@ TEST_F(Encoder, SwitchesOfThreads)
 	EXPECT_THAT(text, HasSubstr("1.000000000 100/101 neuroperf:switch_out state=1 system_call=202 device=273678339 "
 				    "file_type=2 flags=2"));
 	EXPECT_THAT(text, HasSubstr("1.000000500 100/101 neuroperf:switch_in woken_by=1 woken_ns=1000000400 "
-				    "waker_pid=100 waker_tid=102"));
+				    "waker_pid=100 waker_tid=102 late_ns=30"));
 	EXPECT_THAT(text, HasSubstr("1.000000900 100/101 neuroperf:interrupted begin_ns=1000000800"));
 	EXPECT_EQ(encoder_.counts().events, 4u);
 }

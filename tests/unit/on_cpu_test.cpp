@@ -121,6 +121,24 @@ TEST_F(OnCpuTest, InWithoutOutIsLeftOutAndCounted)
 	expect(10, 1, 0, 1);
 }
 
+TEST_F(OnCpuTest, WhoseComingIsToldLateIsOnItsCpuSinceItCame)
+{
+	on_cpu_.switched_in(kThread, 1100);
+	on_cpu_.switched_out(kThread, 1150, true);
+	on_cpu_.seen(kThread, 1190);
+	on_cpu_.switched_in(kThread, 1200, 1180);
+	on_cpu_.switched_out(kThread, 1200, true);
+	expect(70, 2, 2, 0);
+	on_cpu_.switched_in(kThread, 1300, 1100); // it cannot have come before it left
+	on_cpu_.switched_out(kThread, 1300, true);
+	expect(170, 3, 3, 0);
+	on_cpu_.lost();
+	on_cpu_.switched_in(kThread, 1500, 1480);
+	on_cpu_.switched_out(kThread, 1500, false);
+	on_cpu_.finish(2000);
+	expect(190, 4, 3, 0);
+}
+
 TEST_F(OnCpuTest, OutWithoutInIsLeftOutAndCounted)
 {
 	on_cpu_.switched_in(kThread, 1100);
