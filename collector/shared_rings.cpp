@@ -33,8 +33,8 @@ constexpr uint64_t kSlowChunkNs = 1'000'000'000;
 // A stamp older than this is not a stamp, nor is one later than now by more than CPUs' counters may differ.
 constexpr double kPlausibleNs = 60e9;
 constexpr double kClockSkewNs = 1e6;
-// Longer than a thread that runs needs to finish its event: about 2 us.
-constexpr int kLooksAtBusyRing = 64;
+// Longer than a thread that runs needs to finish its event, which reads a clock.
+constexpr uint64_t kLookAtBusyRingNs = 3000;
 // Descriptors below are often closed or reused by programs without asking.
 constexpr int kLowestDescriptor = 300;
 
@@ -189,16 +189,19 @@ double SharedRings::drain(const CounterClock &clock, OwnEventEncoder *encoder)
 }
 
 // The position behind all events that had begun when this was called, but for one whose thread seems to be held up in
-// it. A thread that goes on needs some nanoseconds for the rest of its event.
+// it. A thread that goes on soon ends its event.
 uint64_t SharedRings::head_of(const np_ring *shared)
 {
 	const uint64_t first = __atomic_load_n(&shared->head, __ATOMIC_ACQUIRE);
-	for (int i = 0; i < kLooksAtBusyRing; i++) {
+	const auto goes_on = [&] {
 		const bool busy = __atomic_load_n(&shared->busy, __ATOMIC_ACQUIRE) != 0;
-		const uint64_t head = __atomic_load_n(&shared->head, __ATOMIC_ACQUIRE);
-		if (!busy || head != first)
-			return head;
-	}
+		return !busy || __atomic_load_n(&shared->head, __ATOMIC_ACQUIRE) != first;
+	};
+	if (goes_on())
+		return __atomic_load_n(&shared->head, __ATOMIC_ACQUIRE);
+	for (const uint64_t begin_ns = monotonic_now_ns(); monotonic_now_ns() - begin_ns < kLookAtBusyRingNs;)
+		if (goes_on())
+			return __atomic_load_n(&shared->head, __ATOMIC_ACQUIRE);
 	stalled_writer_ = true;
 	return __atomic_load_n(&shared->head, __ATOMIC_ACQUIRE);
 }
