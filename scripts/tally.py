@@ -5,7 +5,8 @@
 usage: tally.py FOLDER
 
 Reads CTest's JUnit files (FOLDER/*.xml) and FOLDER/steps.txt (lines "passed NAME" or "failed NAME"; "broken NAME" is a
-step that failed as a whole and counts when none of its tests did). A GoogleTest or unittest program is one test for
+step that failed as a whole and counts when none of its tests did). What FOLDER/NAME.again.xml has was run once more
+after it had failed in NAME.xml: the second result counts, and is told. A GoogleTest or unittest program is one test for
 CTest but counts by its cases, as its own closing lines tell them, so that a case skipped inside a program that passes
 is not lost. NEUROPERF_REQUIRE is a comma list of words, or "all": a skip whose reason has one of the words is a
 failure. Exit status 1 if anything failed or nothing passed.
@@ -62,13 +63,21 @@ def count_case(case, counts, reasons):
         print("failed:", case.get("name"))
 
 
+def cases_of(path):
+    return list(xml.parse(path).getroot().iter("testcase"))
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     reasons = []
-    for path in sorted(folder.glob("*.xml")):
-        for case in xml.parse(path).getroot().iter("testcase"):
-            count_case(case, counts, reasons)
+    again = {path: {case.get("name"): case for case in cases_of(path)} for path in folder.glob("*.again.xml")}
+    for path in sorted(set(folder.glob("*.xml")) - set(again)):
+        second = again.get(path.with_suffix(".again.xml"), {})
+        for case in cases_of(path):
+            if case.get("name") in second:
+                print("failed at first, and ran once more:", case.get("name"))
+            count_case(second.get(case.get("name"), case), counts, reasons)
     steps = folder / "steps.txt"
     broken = 0
     for line in steps.read_text().splitlines() if steps.exists() else []:

@@ -114,14 +114,14 @@ def one_after_the_other(test, recording):
 
 
 def layers_take_their_time(test, recording):
-    """At least. How much longer can be said where the clock counts instructions: mostly some thousands until the interrupt runs,
-    now and then the recorder's start holds it up. x86 guests' clocks follow the host."""
+    """At least. How much longer can be said where the clock counts instructions: mostly some thousands until the interrupt runs;
+    the recorder's start and its reader hold some up. x86 guests' clocks follow the host."""
     asked_ns = 1000 * told(recording, "vnpu")["us"]
     durations = [number(event, "duration_ns") for event in of_group(recording, "vnpu")
                  if event.name == "vnpu:vnpu_layer_done"]
     test.assertGreaterEqual(min(durations), asked_ns)
     if test.guest.architecture == "arm64":
-        test.assertLess(statistics.median(durations), 1.05 * asked_ns)
+        test.assertLess(statistics.median(durations), 1.25 * asked_ns)
 
 
 def last_jobs_fail(test, recording):
@@ -258,7 +258,7 @@ def vnpu_in_report(test, recording):
     test.assertLess(engine["queue_total_ns"] + engine["run_total_ns"],
                     sum(job["done_ns"] - job["submit_ns"] for job in work["jobs"]))
     if test.guest.architecture == "arm64":
-        test.assertLess(engine["run_total_ns"], 1.1 * asked_ns)
+        test.assertLess(engine["run_total_ns"], 1.25 * asked_ns)
     (row,) = recording.report()["jobs"]
     test.assertEqual((row["layer"], row["engine"], row["jobs"]), ("(outside of layers)", "npu0", len(work["jobs"])))
 

