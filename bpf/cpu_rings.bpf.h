@@ -19,8 +19,10 @@ struct {
 		});
 } np_rings SEC(".maps");
 
-/* A ring that is fuller than this wakes the recorder up. */
+/* A ring that is fuller than this wakes the recorder up, and again with each quarter of this that comes on top. */
 const volatile __u64 np_wakeup_bytes = 1 << 19;
+
+#define NP_RING_RECORD(bytes) (((__u64)(bytes) + 8 /* BPF_RINGBUF_HDR_SZ */ + 7) & ~7ull)
 
 static __always_inline void *np_ring_of_this_cpu(void)
 {
@@ -28,9 +30,15 @@ static __always_inline void *np_ring_of_this_cpu(void)
 	return bpf_map_lookup_elem(&np_rings, &cpu);
 }
 
-static __always_inline __u64 np_wake_up(void *ring)
+/* For a record of so many bytes, which has been reserved. Waking up costs the recorded program an interrupt, and in
+ * virtual machines some microseconds: not with each event until the recorder comes. */
+static __always_inline __u64 np_wake_up(void *ring, __u64 bytes)
 {
-	return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > np_wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	const __u64 step = np_wakeup_bytes / 4;
+	if (bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) <= np_wakeup_bytes)
+		return BPF_RB_NO_WAKEUP;
+	const __u64 end = bpf_ringbuf_query(ring, BPF_RB_PROD_POS);
+	return end / step != (end - NP_RING_RECORD(bytes)) / step ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
 #endif

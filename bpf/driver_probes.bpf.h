@@ -76,7 +76,7 @@ static __always_inline void put_probed(struct np_probe_scratch *scratch, void *r
 	STILL_WITHIN(sizeof(struct np_tracepoint_event) + sizeof(struct np_probe_record) + NP_MOST_ARGUMENT_BYTES +
 			     NP_MOST_POINTED_BYTES,
 		     size);
-	if (bpf_ringbuf_output(ring, &scratch->event, size, np_wake_up(ring)) != 0)
+	if (bpf_ringbuf_output(ring, &scratch->event, size, np_wake_up(ring, size)) != 0)
 		__sync_fetch_and_add(&np_dropped[number & (NP_MOST_TRACEPOINTS - 1)], 1);
 }
 
@@ -109,7 +109,7 @@ static __always_inline void put_call(struct np_probe_scratch *scratch, const str
 				     __s64 result)
 {
 	void *ring = 0;
-	if (number == NP_NOT_WANTED || !wanted(number, &ring))
+	if (number == NP_NOT_WANTED || !wanted(number, 1, &ring))
 		return;
 	const __u64 time_ns = bpf_ktime_get_ns();
 	if (open->call.pointer_at != NP_NOT_WANTED) /* between what is copied */
@@ -154,8 +154,8 @@ int np_call_begin(void *context)
 	const __u64 thread = bpf_get_current_pid_tgid();
 	if (!np_is_recorded(0))
 		return 1;
-	__u64 arguments[3];
-	bpf_probe_read_kernel(arguments, sizeof(arguments), context + NP_CALL_VALUES_AT);
+	const __u64 *values = context + NP_CALL_VALUES_AT;
+	const __u64 arguments[3] = {values[0], values[1], values[2]};
 	struct inode *inode = np_inode_of(bpf_get_current_task_btf(), (__u32)arguments[0]);
 	const __u32 device = inode ? BPF_CORE_READ(inode, i_rdev) : 0;
 	const __u32 request = kind == NP_CALL_IOCTL ? (__u32)arguments[1] : 0;
@@ -191,9 +191,8 @@ int np_call_end(void *context)
 	struct pt_regs *registers = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	const __u64 second = PT_REGS_PARM2(registers), third = PT_REGS_PARM3(registers);
 	if (open->arguments[1] == second && open->arguments[2] == third) {
-		__s64 result = 0;
-		bpf_probe_read_kernel(&result, sizeof(result), context + NP_CALL_VALUES_AT);
-		put_call(scratch, open, open->call.end, result);
+		const __s64 *values = context + NP_CALL_VALUES_AT;
+		put_call(scratch, open, open->call.end, values[0]);
 	}
 	bpf_map_delete_elem(&np_open_calls, &thread);
 	return 1;
@@ -202,7 +201,7 @@ int np_call_end(void *context)
 /* The cookie is the number of the event. */
 static __always_inline struct np_probe_scratch *probed_function(__u32 number, void **ring)
 {
-	if (!wanted(number, ring))
+	if (!wanted(number, 0, ring))
 		return 0;
 	struct np_probe_scratch *scratch = probe_scratch();
 	if (scratch)

@@ -194,7 +194,7 @@ static __always_inline int tell_with_stack(void *context, struct task_struct *ta
 	event->kernel_frames = kernel > 0 ? (__u64)kernel / 8 : 0;
 	event->user_frames = user > 0 ? (__u64)user / 8 : 0;
 	event->padding = 0;
-	bpf_ringbuf_submit(event, np_wake_up(ring));
+	bpf_ringbuf_submit(event, np_wake_up(ring, sizeof(*event)));
 	return 1;
 }
 
@@ -211,7 +211,7 @@ static __always_inline void got(const struct np_followed_thread *thread, __u64 n
 	event->in.waker_pid = was_woken ? thread->waker_pid : 0;
 	event->in.waker_tid = was_woken ? thread->waker_tid : 0;
 	event->in.late_ns = late_ns;
-	bpf_ringbuf_submit(event, np_wake_up(ring));
+	bpf_ringbuf_submit(event, np_wake_up(ring, sizeof(*event)));
 }
 
 /* The kernel does not tell of switches from threads that a virtual machine hides. A thread that leaves its CPU and was
@@ -255,7 +255,7 @@ static __always_inline void leaves(void *context, struct task_struct *task, __u3
 	if (!event)
 		return;
 	take_cause(task, state, preempted, event);
-	bpf_ringbuf_submit(event, np_wake_up(ring));
+	bpf_ringbuf_submit(event, np_wake_up(ring, sizeof(*event)));
 }
 
 static __always_inline void comes(struct task_struct *task, __u64 now, void *ring)
@@ -371,7 +371,7 @@ static __always_inline int end_interrupt(void)
 	if (!event)
 		return 0;
 	event->interrupt.begin_ns = interrupts->begin_ns;
-	bpf_ringbuf_submit(event, np_wake_up(ring));
+	bpf_ringbuf_submit(event, np_wake_up(ring, sizeof(*event)));
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 #define NP_COMMON_FIELDS 8
 /* Records with pointers to texts: so many bytes behind the common fields, then the texts. */
 #define NP_RECORD_WITH_TEXTS 192
+#define NP_SMALL_RECORD 48 /* of them: most are not larger */
 #define NP_MOST_TEXTS 2
 #define NP_TEXT_BYTES 64
 

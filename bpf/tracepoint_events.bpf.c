@@ -55,7 +55,7 @@ static __always_inline __u64 record_size(void *record, const struct np_tracepoin
 		fill(event, time_ns, instruction(record, tracepoint), number, size);                                   \
 		STILL_WITHIN(step, size);                                                                              \
 		bpf_probe_read_kernel(event + 1, size, record + NP_COMMON_FIELDS);                                     \
-		bpf_ringbuf_submit(event, np_wake_up(ring));                                                           \
+		bpf_ringbuf_submit(event, np_wake_up(ring, sizeof(struct np_tracepoint_event) + (step)));              \
 		return 1;                                                                                              \
 	}
 
@@ -91,11 +91,13 @@ static __always_inline void fill(struct np_tracepoint_event *event, __u64 time_n
 	event->size = size;
 }
 
-/* The tracepoint, and the ring that its event goes into; 0 if it is not wanted. */
-static __always_inline const struct np_tracepoint *wanted(__u32 number, void **ring)
+/* The tracepoint, and the ring that its event goes into; 0 if it is not wanted. `is_recorded`: the process is. */
+static __always_inline const struct np_tracepoint *wanted(__u32 number, int is_recorded, void **ring)
 {
 	const struct np_tracepoint *tracepoint = bpf_map_lookup_elem(&np_tracepoints, &number);
-	if (!tracepoint || !(tracepoint->everywhere ? np_enabled : np_is_recorded(tracepoint->is_exec)))
+	if (!tracepoint)
+		return 0;
+	if (!is_recorded && !(tracepoint->everywhere ? np_enabled : np_is_recorded(tracepoint->is_exec)))
 		return 0;
 	*ring = np_ring_of_this_cpu();
 	return *ring ? tracepoint : 0;
@@ -106,7 +108,7 @@ int np_tracepoint(void *record)
 {
 	const __u32 number = bpf_get_attach_cookie(record);
 	void *ring = 0;
-	const struct np_tracepoint *tracepoint = wanted(number, &ring);
+	const struct np_tracepoint *tracepoint = wanted(number, 0, &ring);
 	if (!tracepoint)
 		return 1;
 	const __u64 time_ns = bpf_ktime_get_ns();
@@ -123,24 +125,47 @@ dropped:
 	return 1;
 }
 
-/* Puts the text that a field points to behind the record, and says in the field where it is. */
-static __always_inline void take_text(void *record, char *copy, __u32 offset, __u32 text, int of_program)
+/* Puts the text that a field points to behind the record, of which so much may be there, and says in the field where
+ * that is. Returns where it ends. */
+static __always_inline __u64 take_text(char *copy, __u64 room, __u64 at, __u64 to, int of_program)
 {
-	__u64 pointer = 0, at = offset - NP_COMMON_FIELDS;
-	const __u32 to = NP_RECORD_WITH_TEXTS + text * NP_TEXT_BYTES;
-	if (at > NP_RECORD_WITH_TEXTS - sizeof(pointer))
-		return;
-	bpf_probe_read_kernel(&pointer, sizeof(pointer), record + offset);
-	long length = of_program ? bpf_probe_read_user_str(copy + to, NP_TEXT_BYTES, (void *)pointer)
-				 : bpf_probe_read_kernel_str(copy + to, NP_TEXT_BYTES, (void *)pointer);
+	asm volatile("" : "+r"(at), "+r"(to));
+	if (at > room - sizeof(__u64) || to > room + (NP_MOST_TEXTS - 1) * NP_TEXT_BYTES)
+		return to;
+	__u64 field;
+	__builtin_memcpy(&field, copy + at, sizeof(field));
+	long length = of_program ? bpf_probe_read_user_str(copy + to, NP_TEXT_BYTES, (void *)field)
+				 : bpf_probe_read_kernel_str(copy + to, NP_TEXT_BYTES, (void *)field);
 	if (length <= 0) { /* nothing is there */
 		copy[to] = 0;
 		length = 1;
 	}
-	pointer = (__u64)(NP_COMMON_FIELDS + to) | (__u64)length << 16;
-	asm volatile("" : "+r"(at));
-	if (at <= NP_RECORD_WITH_TEXTS - sizeof(pointer))
-		__builtin_memcpy(copy + at, &pointer, sizeof(pointer));
+	field = (NP_COMMON_FIELDS + to) | (__u64)length << 16;
+	__builtin_memcpy(copy + at, &field, sizeof(field));
+	return to + length;
+}
+
+/* Of a record of at most `room` bytes. Returns 0 if the ring has no room. */
+static __always_inline int put_with_texts(void *record, const struct np_tracepoint *tracepoint, void *ring,
+					  __u32 number, __u64 size, __u64 room)
+{
+	const __u64 time_ns = bpf_ktime_get_ns(), most = room + NP_MOST_TEXTS * NP_TEXT_BYTES;
+	struct np_tracepoint_event *event = bpf_ringbuf_reserve(ring, sizeof(*event) + most, 0);
+	if (!event)
+		return 0;
+	char *copy = (char *)(event + 1);
+	asm volatile("" : "+r"(size));
+	if (size > room)
+		size = room;
+	STILL_WITHIN(room, size);
+	bpf_probe_read_kernel(copy, size, record + NP_COMMON_FIELDS);
+	for (__u32 i = 0; i < NP_MOST_TEXTS; i++)
+		if (i < tracepoint->texts)
+			size = take_text(copy, room, tracepoint->text_offsets[i] - NP_COMMON_FIELDS, size,
+					 tracepoint->is_system_call);
+	fill(event, time_ns, instruction(record, tracepoint), number, size);
+	bpf_ringbuf_submit(event, np_wake_up(ring, sizeof(*event) + most));
+	return 1;
 }
 
 /* Events with fields that are pointers to texts, as drivers like them: outside the kernel they mean nothing. */
@@ -149,29 +174,15 @@ int np_tracepoint_with_texts(void *record)
 {
 	const __u32 number = bpf_get_attach_cookie(record);
 	void *ring = 0;
-	const struct np_tracepoint *tracepoint = wanted(number, &ring);
+	const struct np_tracepoint *tracepoint = wanted(number, 0, &ring);
 	if (!tracepoint)
 		return 1;
-	const __u64 time_ns = bpf_ktime_get_ns();
-	const __u64 whole = NP_RECORD_WITH_TEXTS + NP_MOST_TEXTS * NP_TEXT_BYTES;
-	struct np_tracepoint_event *event = bpf_ringbuf_reserve(ring, sizeof(*event) + whole, 0);
-	if (!event) {
+	const __u64 size = record_size(record, tracepoint) - NP_COMMON_FIELDS;
+	const int is_put = size <= NP_SMALL_RECORD
+				   ? put_with_texts(record, tracepoint, ring, number, size, NP_SMALL_RECORD)
+				   : put_with_texts(record, tracepoint, ring, number, size, NP_RECORD_WITH_TEXTS);
+	if (!is_put)
 		__sync_fetch_and_add(&np_dropped[number & (NP_MOST_TRACEPOINTS - 1)], 1);
-		return 1;
-	}
-	char *copy = (char *)(event + 1);
-	__builtin_memset(copy, 0, whole);
-	__u64 size = record_size(record, tracepoint) - NP_COMMON_FIELDS;
-	asm volatile("" : "+r"(size));
-	if (size > NP_RECORD_WITH_TEXTS)
-		size = NP_RECORD_WITH_TEXTS;
-	STILL_WITHIN(NP_RECORD_WITH_TEXTS, size);
-	fill(event, time_ns, instruction(record, tracepoint), number, whole);
-	bpf_probe_read_kernel(copy, size, record + NP_COMMON_FIELDS);
-	for (__u32 i = 0; i < NP_MOST_TEXTS; i++)
-		if (i < tracepoint->texts)
-			take_text(record, copy, tracepoint->text_offsets[i], i, tracepoint->is_system_call);
-	bpf_ringbuf_submit(event, np_wake_up(ring));
 	return 1;
 }
 
