@@ -157,6 +157,7 @@ wants integration && timed "integration" run_recording_tests integration
 wants privileged && timed "privileged" run_recording_tests privileged
 wants runtime && timed "runtime" run_recording_tests runtime
 wants robustness && timed "robustness" run_tests dev robustness -j "$jobs"
+wants guest && timed "guest: fetch and build" run_tests dev guest_prepare
 wants guest && timed "guest" run_recording_tests guest -j "$jobs"
 if wants asan || wants fuzz; then # in one build, by clang
 	mapfile -t fuzzers < <(basename -s .cpp -a tests/fuzz/*_fuzz.cpp)

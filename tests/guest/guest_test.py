@@ -3,6 +3,7 @@
 """The real recorder in guests: other kernels, another architecture, and hardware counters that count exactly.
 
 usage: guest_test.py GUEST
+       guest_test.py prepare    fetches and builds what guests need, as they would themselves
 
 A guest runs all its checks in one start; each is then judged here as a test of its own. The checks are in checks.py.
 """
@@ -36,6 +37,28 @@ def timed(what, function, *arguments):
     return result
 
 
+def fill(test, guest, root):
+    """Puts what the guest needs into the folder; its kernel. Skips where this machine cannot."""
+    architecture = guest.architecture
+    support.require(test, "guest", os.uname().machine == "x86_64", "the guests are made for x86-64 machines")
+    for tool in (run_guest.MACHINES[architecture][0][0], *programs.TOOLS[architecture]):
+        support.require(test, "guest", shutil.which(tool), f"{tool} is not installed")
+    try:
+        kernel = timed("kernel", fetch.kernel, CACHE, architecture, guest.kernel_package, guest.suite)
+        timed("programs", programs.fill_root, root, architecture, kernel, support.NEUROPERF, CACHE, KEPT_DIR)
+    except fetch.MirrorUnreachable as error:
+        support.require(test, "guest", False, str(error))
+    return kernel
+
+
+class PrepareTest(support.IntegrationTest):
+    def test_what_guests_need(self):
+        for guest in checks.GUESTS.values():
+            with self.subTest(guest.name):
+                os.mkdir(self.file(guest.name))
+                fill(self, guest, self.file(guest.name))
+
+
 class GuestTest(support.IntegrationTest):
     # While the recorder looks whether a writer comes on, nobody else runs: one thread of the host is all CPUs.
     DISORDER = support.IntegrationTest.DISORDER - {"late_events"}
@@ -44,24 +67,16 @@ class GuestTest(support.IntegrationTest):
 
     @classmethod
     def setUpClass(cls):
-        architecture = cls.guest.architecture
-        support.require(cls(), "guest", os.uname().machine == "x86_64", "the guests are made for x86-64 machines")
-        for tool in (run_guest.MACHINES[architecture][0][0], *programs.TOOLS[architecture]):
-            support.require(cls(), "guest", shutil.which(tool), f"{tool} is not installed")
         folder = os.path.join(BUILD_DIR, "guest", cls.guest.name)
         cls.root = os.path.join(folder, "root")
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(cls.root)
         archive = os.path.join(folder, "initramfs")
-        try:
-            kernel = timed("kernel", fetch.kernel, CACHE, architecture, cls.guest.kernel_package, cls.guest.suite)
-            timed("programs", programs.fill_root, cls.root, architecture, kernel, support.NEUROPERF, CACHE, KEPT_DIR)
-        except fetch.MirrorUnreachable as error:
-            support.require(cls(), "guest", False, str(error))
+        kernel = fill(cls(), cls.guest, cls.root)
         initramfs.add_text(cls.root, "/checks", "".join(
             f"check {check.name} {shlex.quote(check.command)}\n" for check in cls.checks))
         timed("initramfs", initramfs.write_cpio, cls.root, archive)
-        console = timed("guest", run_guest.run_guest, architecture, kernel, archive, os.path.join(folder, "log"))
+        console = timed("guest", run_guest.run_guest, cls.guest.architecture, kernel, archive, os.path.join(folder, "log"))
         cls.outputs = run_guest.outputs(console)
 
     def judge(self, check):
@@ -81,13 +96,15 @@ class GuestTest(support.IntegrationTest):
 
 
 def main():
+    if sys.argv[1:] == ["prepare"]:
+        unittest.main(argv=[sys.argv[0], "PrepareTest"], verbosity=2)
     if len(sys.argv) != 2 or sys.argv[1] not in checks.GUESTS:
         sys.exit(__doc__)
     GuestTest.guest = checks.GUESTS[sys.argv[1]]
     GuestTest.checks = [check for check in checks.CHECKS if GuestTest.guest.name in check.guests]
     for check in GuestTest.checks:
         setattr(GuestTest, f"test_{check.name}", lambda self, check=check: self.judge(check))
-    unittest.main(argv=sys.argv[:1], verbosity=2)
+    unittest.main(argv=[sys.argv[0], "GuestTest"], verbosity=2)
 
 
 main()

@@ -5,7 +5,8 @@ Always emulated (TCG): stock kernels do not start under every nested KVM, and co
 `,-cx16` because QEMU 7.2 computes wrong flags for cmpxchg16b now and then, on which x86 kernels die early.
 `thread=single` because with a thread for each CPU one may still run an int3 by which another has just replaced an
 instruction (attaching to sched_switch patches __schedule): "Oops: int3", once in a few runs. `noirqdebug` because
-PREEMPT_RT otherwise takes the busy serial port for a stuck one ("Disabling IRQ #4"), and crawls. QEMU exits with 0 even
+PREEMPT_RT otherwise takes the busy serial port for a stuck one ("Disabling IRQ #4"), and crawls; and unless told not to, it
+ends the hurry of RCU after the boot, which makes each attaching to a tracepoint take half a second. QEMU exits with 0 even
 after a panic of the guest: only the closing line "N passed, N failed" says that it came to its end.
 """
 import base64
@@ -17,7 +18,7 @@ import time
 
 LIMIT_S = 500  # of a guest on a machine that compiles meanwhile; alone the slowest takes a quarter of it
 QUIET = ("quiet loglevel=3 panic=-1 nokaslr mitigations=off audit=0 apparmor=0 cryptomgr.notests "
-         "rcupdate.rcu_expedited=1 random.trust_cpu=on noirqdebug")
+         "rcupdate.rcu_expedited=1 rcupdate.rcu_normal_after_boot=0 random.trust_cpu=on noirqdebug")
 COMMON = "-m 512 -nodefaults -no-user-config -display none -serial stdio -no-reboot".split()
 MACHINES = {
     "amd64": ("qemu-system-x86_64 -accel tcg,thread=single -smp 2 -M pc -cpu max,-cx16".split(),
