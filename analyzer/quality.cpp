@@ -50,6 +50,7 @@ public:
 		cut_stacks();
 		symbol_problems();
 		absences();
+		stolen_time();
 		overhead();
 		std::stable_sort(items_.begin(), items_.end(),
 				 [](const QualityItem &a, const QualityItem &b) { return a.severity > b.severity; });
@@ -411,6 +412,25 @@ private:
 		if (in_.analysis.samples == 0)
 			add(Severity::notice, "absent_samples", "no samples: hot functions are not known",
 			    "the program was too short, slept, or could not be sampled");
+	}
+
+	// Of less nobody needs to know. Threads have it in their time on a CPU; whose it was nobody tells.
+	static constexpr double kLeastStolenShare = 0.002, kStolenWarning = 0.05;
+
+	void stolen_time()
+	{
+		const uint64_t span_ns = in_.analysis.stream.last_ns - in_.analysis.stream.first_ns;
+		const auto stolen_ns = static_cast<double>(stat("stolen_ns"));
+		const double share = span_ns ? stolen_ns / static_cast<double>(span_ns) : 0.0;
+		if (share < kLeastStolenShare)
+			return;
+		add(share < kStolenWarning ? Severity::info : Severity::warning, "stolen_time",
+		    fmt::format("a hypervisor took {:.0f} ms from this machine's CPUs meanwhile ({:.1f} % of one CPU): "
+				"that "
+				"is in times on a CPU",
+				stolen_ns / 1e6, share * 100),
+		    share < kStolenWarning ? "" : "compare runs only where nothing else runs on the machine below",
+		    stat("stolen_ns"));
 	}
 
 	void overhead()

@@ -20,6 +20,7 @@
 #include "collector/recording_notes.hpp"
 #include "collector/running_tasks.hpp"
 #include "collector/sources.hpp"
+#include "collector/stolen_time.hpp"
 
 namespace neuroperf::collector {
 namespace {
@@ -86,6 +87,7 @@ private:
 	void write_loss(uint64_t event_id, uint64_t lost, uint64_t *written);
 	void append_loss(uint64_t event_id, uint64_t lost, uint64_t time_ns);
 	void finish_round();
+	void write_stolen_time();
 	void commit_if_due(bool now);
 	void adapt_period(double fill);
 	void switch_file_if_due();
@@ -114,6 +116,7 @@ private:
 	std::vector<EventTimes> event_times_; // when the file began
 	uint64_t file_start_ns_ = 0;          // of the file that is being written
 	uint64_t enabled_ns_ = 0;             // when events began to be recorded
+	std::optional<uint64_t> stolen_before_ns_;
 	uint64_t earlier_files_bytes_ = 0;
 	std::optional<recording::PerfDataWriter> writer_;
 	std::optional<OwnEventEncoder> encoder_;
@@ -272,6 +275,7 @@ std::string Session::append_running_tasks(std::string *records)
 void Session::begin()
 {
 	enabled_ns_ = monotonic_now_ns();
+	stolen_before_ns_ = stolen_ns();
 	if (!delayed_)
 		sources_.enable();
 	else if (plan().target.kind != Target::Kind::program)
@@ -284,6 +288,7 @@ void Session::end_delay_if_due()
 		return;
 	delayed_ = false;
 	enabled_ns_ = monotonic_now_ns();
+	stolen_before_ns_ = stolen_ns();
 	encoder_->set_muted(false);
 	if (sources_.events)
 		event_times_ = sources_.events->times(); // of the side band, which began earlier
@@ -424,6 +429,13 @@ void Session::append_loss(uint64_t event_id, uint64_t lost, uint64_t time_ns)
 		stop_writing(done.error());
 }
 
+void Session::write_stolen_time()
+{
+	const std::optional<uint64_t> now_ns = stolen_ns();
+	if (now_ns && stolen_before_ns_)
+		log_->write_stat("stolen_ns", *now_ns - std::min(*now_ns, *stolen_before_ns_));
+}
+
 void Session::commit_if_due(bool now)
 {
 	const uint64_t time = clock_.latest().monotonic_ns;
@@ -433,6 +445,7 @@ void Session::commit_if_due(bool now)
 	if (now || time - last_stat_ns_ >= kStatPeriodNs) {
 		last_stat_ns_ = time;
 		write_source_stats(sources_, &*log_);
+		write_stolen_time();
 	}
 	const std::string tracing = log_->take_tracing_data(kMaxTracingData);
 	if (!tracing.empty())

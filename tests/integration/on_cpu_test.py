@@ -70,6 +70,12 @@ class OnCpu(SwitchTest):
         threads = self.assert_as_told(recording)
         self.assert_as_perf_reads(recording.path, threads, told_threads(recording.stdout))
 
+    def test_what_a_hypervisor_took_is_told(self):
+        before = stolen_by_hypervisor_ns()
+        recording = self.record(program("on_off_cpu"), *SCHEDULE)
+        self.assert_recorded(recording)
+        self.assertIn(recording.stats()["stolen_ns"], range(stolen_by_hypervisor_ns() - before + 1))
+
     def test_parts_of_the_time_add_up(self):
         recording = self.record(program("on_off_cpu"), *SCHEDULE)
         whole, first, rest = ({thread["tid"]: thread for thread in recording.report(*options)["threads"]}
@@ -176,6 +182,11 @@ class Plan(support.IntegrationTest):
     def test_the_whole_machine_says_what_else_to_do(self):
         support.require_root(self)
         self.assertRegex(self.dry_run("-a"), r"missing +on and off CPU: .*\n +remedy: .*-p")
+
+
+def stolen_by_hypervisor_ns():
+    with open("/proc/stat", encoding="ascii") as file:
+        return int(file.readline().split()[8]) * support.TICK_NS
 
 
 def running_ns(process):

@@ -276,6 +276,29 @@ TEST_F(SwitchesTest, ReportsSayWhatIsLeftOut)
 				[](const QualityItem &item) { return item.code == "unknown_on_cpu"; }));
 }
 
+TEST_F(SwitchesTest, ReportsSayWhatAHypervisorTook)
+{
+	const auto told = [this](uint64_t stolen_ns) -> std::optional<QualityItem> {
+		RecordingBuilder(folder_.file("stolen.data"))
+			.comm(100, 100, 1'000'000'000, "app")
+			.stat("stolen_ns", stolen_ns, 2'000'000'000) // of a second
+			.finish();
+		const auto report = make_report(folder_.file("stolen.data"), {});
+		EXPECT_TRUE(report.ok());
+		for (const QualityItem &item : report->quality)
+			if (item.code == "stolen_time")
+				return item;
+		return std::nullopt;
+	};
+	EXPECT_FALSE(told(0) || told(1'000'000)) << "of little nobody needs to know";
+	const auto some = told(20'000'000), much = told(70'000'000);
+	ASSERT_TRUE(some && much);
+	EXPECT_EQ(some->severity, Severity::info);
+	EXPECT_THAT(some->text, testing::HasSubstr("20 ms from this machine's CPUs"));
+	EXPECT_EQ(std::get<uint64_t>(some->value), 20'000'000u);
+	EXPECT_EQ(much->severity, Severity::warning);
+}
+
 // Switches by our own events, which say more; a worker of the same process and another process wake the thread.
 class AnatomyTest : public AnalysisTest {
 protected:
