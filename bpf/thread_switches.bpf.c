@@ -27,16 +27,27 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define NP_LEAVING_NS 50000 /* between who wakes a thread that is just leaving, and its leaving */
 
 #if defined(__TARGET_ARCH_x86)
+#define NP_32_BIT_CALL 2 /* arch/x86/include/asm/thread_info.h, TS_COMPAT */
+struct thread_info {
+	__u32 status;
+} __attribute__((preserve_access_index));
 struct pt_regs___x86 {
 	unsigned long orig_ax, di, si;
 } __attribute__((preserve_access_index));
 #else
+#define NP_32_BIT_PROGRAM (1 << 22) /* arch/arm64/include/asm/thread_info.h, TIF_32BIT */
+struct thread_info {
+	unsigned long flags;
+} __attribute__((preserve_access_index));
 struct pt_regs___arm64 {
 	__u64 regs[31];
 	__u64 orig_x0;
 	__s32 syscallno;
 } __attribute__((preserve_access_index));
 #endif
+struct task_struct___thread_info {
+	struct thread_info thread_info;
+} __attribute__((preserve_access_index));
 
 /* Of a thread, by its number in the first pid namespace. */
 struct np_followed_thread {
@@ -150,6 +161,17 @@ static __always_inline void take_awaited_file(struct task_struct *task, __u32 ho
 		take_file(task, (__u32)descriptor, event);
 }
 
+/* System calls of 32-bit programs have numbers of their own, which the rules do not know. */
+static __always_inline int is_in_32_bit_call(struct task_struct *task)
+{
+	const struct task_struct___thread_info *with_info = (void *)task;
+#if defined(__TARGET_ARCH_x86)
+	return (with_info->thread_info.status & NP_32_BIT_CALL) != 0;
+#else
+	return (with_info->thread_info.flags & NP_32_BIT_PROGRAM) != 0;
+#endif
+}
+
 /* Why the current thread leaves its CPU. */
 static __always_inline void take_cause(struct task_struct *task, __u32 state, int preempted, struct np_switch *event)
 {
@@ -161,7 +183,7 @@ static __always_inline void take_cause(struct task_struct *task, __u32 state, in
 	event->out.flags = (preempted ? NP_SWITCH_PREEMPTED : 0) |
 			   (BPF_CORE_READ_BITFIELD(task, in_iowait) ? NP_SWITCH_IO_WAIT : 0);
 	event->out.system_call = NP_NO_SYSTEM_CALL;
-	if (state == 0 || preempted || task->flags & NP_NO_USER_SIDE)
+	if (state == 0 || preempted || task->flags & NP_NO_USER_SIDE || is_in_32_bit_call(task))
 		return;
 #if defined(__TARGET_ARCH_x86)
 	struct pt_regs___x86 *registers = (void *)bpf_task_pt_regs(task);

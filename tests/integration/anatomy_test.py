@@ -123,6 +123,15 @@ class Anatomy(support.IntegrationTest):
         for row in rows.values():
             self.assertLessEqual(row["peers_ns"] + row["blocked_ns"], 0.01 * row["wall_ns"] + 50_000 * row["calls"])
 
+    def test_calls_of_32_bits_are_not_taken_for_others(self):
+        support.require_root(self)
+        recording = self.record_whole(program("calls_of_32_bits"), ROUNDS, missing=77)
+        support.require(self, "calls_of_32_bits", recording.status == 0, "this kernel has no system calls of 32 bits")
+        (row,) = recording.report()["anatomy"]
+        self.assertEqual(sum(row[state] for state in STATES), row["wall_ns"])
+        self.assertGreater(row["blocked_ns"] + row["runnable_ns"], 0.8 * row["wall_ns"], "for what it waits nobody knows")
+        self.assertEqual((row["io_ns"], row["sleep_ns"]), (0, 0))
+
     @best_of_three
     def test_scheduling_latency_and_pace(self):
         support.require_root(self)
