@@ -102,7 +102,13 @@ Status DriverProbes::add_call(const PlannedProbe &planned, uint32_t number)
 			const np_probed_call_key key{device.number, static_cast<uint32_t>(kind_of(probe)), request};
 			np_probed_call &call =
 				calls_.try_emplace({key.device, key.kind, key.request}, unused).first->second;
-			(planned.at_end ? call.end : call.begin) = static_cast<uint16_t>(number);
+			__u16 &event = planned.at_end ? call.end : call.begin;
+			if (event != NP_NOT_WANTED) {
+				problems_.push_back(fmt::format("{} on {}: another description has the same call",
+								probe.name, device.node));
+				continue;
+			}
+			event = static_cast<uint16_t>(number);
 			call.argument_bytes =
 				std::max(call.argument_bytes, static_cast<uint16_t>(probe.argument_bytes));
 			if (probe.pointed_bytes > 0) {

@@ -196,6 +196,18 @@ class DriverProbes(support.IntegrationTest):
         report = recording.report("--driver-file", NULL, "--driver-file", TERMINAL)
         self.assertEqual(len(self.engines(report)), 4)
 
+    def test_two_descriptions_of_one_call(self):
+        """The first one has it, and that the other one sees nothing is told."""
+        with open(NULL, encoding="utf-8") as file:
+            second = file.read().replace("null:", "other:")
+        other = self.file("other.json")
+        with open(other, "w", encoding="utf-8") as file:
+            json.dump({**json.loads(second), "name": "other", "title": "Other"}, file)
+        report = self.record_calls(NULL, other).report("--driver-file", NULL, "--driver-file", other)
+        self.assertEqual({driver for driver, _, _ in self.engines(report)}, {"Null device"})
+        told = [item["text"] for item in report["quality"] if item["code"] == "driver_probe_unattached"]
+        self.assertTrue(any("another description has the same call" in text for text in told), report["quality"])
+
     def test_a_wrong_description_costs_a_report(self):
         """The argument is in the recording whole: a field that was wrong, or missing, is put right afterwards."""
         with open(NULL, encoding="utf-8") as file:
