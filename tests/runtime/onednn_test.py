@@ -17,11 +17,12 @@ PASSES = 50  # of 1 + 2 + ... + 14 executions
 
 
 class OneDnn(runtime_support.RuntimeTest):
-    def record_net(self, verbose, passes=PASSES):
+    def record_net(self, verbose, passes=PASSES, options=()):
         program = support.program("onednn_net")
         support.require(self, "runtime", os.path.exists(program), "libdnnl-dev is not installed")
         with unittest.mock.patch.dict(os.environ, {"DNNL_VERBOSE": str(verbose), "OMP_NUM_THREADS": "1"}):
-            recording, report = self.record_runtime(program, "--passes", passes, "--wait", runtime_support.WAIT_MS)
+            recording, report = self.record_runtime(program, "--passes", passes, "--wait", runtime_support.WAIT_MS,
+                                                    options=(*runtime_support.EXACT, *options))
         self.assertEqual(["oneDNN" in text and "1 of 1 places found" in text
                           for text in self.told_places(report)], [True], report["quality"])
         return recording, report
@@ -58,6 +59,37 @@ class OneDnn(runtime_support.RuntimeTest):
                      "sum"):
             for name in names[kind]:
                 self.assertIn(kind, name)
+
+    def test_shapes_are_those_of_the_first_argument(self):
+        """Of the map that the C++ interface goes through: the destination, or the weights where there is no bias."""
+        recording, report = self.record_net(verbose=1, options=("--per-shape",))
+        calls = collections.Counter(line["description"] for line in EXECUTED.finditer(recording.stdout))
+        own = collections.Counter({(description.partition(",")[0], self.shape_in(description)): count
+                                   for description, count in calls.items()})
+        self.assertEqual(len(own), 13)
+        shapes = {(row["kind"], row["name"].rpartition(" [")[2].rstrip("]")): row["calls"] for row in report["layers"]}
+        self.assertEqual(shapes, dict(own))
+
+    @staticmethod
+    def shape_in(description):
+        """By what the line's last word says: "mb1_ic3oc32_ih32oh32kh3...", or shapes with ":" between them."""
+        kind, problem = description.partition(",")[0], description.rpartition(",")[2]
+        size = {name: int(number) for name, number in re.findall(r"([a-z]+)(\d+)", problem)}
+        if kind == "convolution":
+            return "x".join(str(size[name]) for name in ("mb", "oc", "oh", "ow"))
+        if kind == "pooling_v2":
+            return "x".join(str(size[name]) for name in ("mb", "ic", "oh", "ow"))
+        if kind == "inner_product":  # of the weights
+            return "x".join(str(size[name]) for name in ("oc", "ic", "ih", "iw"))
+        if kind == "batch_normalization":  # of the mean
+            return str(size["ic"])
+        shapes = problem.split(":")
+        if kind == "matmul":
+            return shapes[1]
+        if kind == "concat":  # along the second dimension
+            first, second = (shape.split("x") for shape in shapes)
+            return "x".join([first[0], str(int(first[1]) + int(second[1])), *first[2:]])
+        return shapes[0]
 
     def test_without_verbose_the_same_is_seen(self):
         recording, report = self.record_net(verbose=0)
