@@ -17,9 +17,24 @@ namespace {
 
 constexpr std::size_t kMostMissing = 20; // ranks, named
 
-// Tables of what each rank has for itself: its rows, in a column whose they are.
-constexpr const char *kOfEachRank[] = {"tail",    "pace", "scheduling", "deadline",      "runtimes",
-				       "engines", "jobs", "tasks",      "device_states", "device_values"};
+// Tables of what each rank has for itself: its rows, in a column whose they are. Of the machine's own, which all ranks
+// of a host see, the first of them has the rows.
+struct OfEachRank {
+	const char *table;
+	bool is_of_host = false;
+};
+constexpr OfEachRank kOfEachRank[] = {
+	{"tail"},
+	{"pace"},
+	{"scheduling"},
+	{"deadline"},
+	{"runtimes"},
+	{"engines"},
+	{"jobs"},
+	{"tasks"},
+	{"device_states", true},
+	{"device_values", true},
+};
 
 std::optional<uint64_t> sum_of_column(const Table *table, std::string_view key)
 {
@@ -168,13 +183,15 @@ public:
 		recorded_.devices |= one.recorded.devices;
 		sampled_.kernel &= one.sampled.kernel;
 		sampled_.page_faults &= one.sampled.page_faults;
-		for (const Table &table : one.report.tables)
+		for (const Table &table : one.report.tables) {
+			const OfEachRank *const kind = of_each_rank(table.id);
 			if (table.id == "threads")
 				append_rows(table, rank, &threads_);
-			else if (is_of_each_rank(table.id))
+			else if (kind && (!kind->is_of_host || is_first_of_host(table.id, index)))
 				append_rows(table, rank, &of_each_rank_[table.id]);
-			else if (table.id != "layers" && table.id != "warm_up" && table.id != "inferences")
+			else if (!kind && table.id != "layers" && table.id != "warm_up" && table.id != "inferences")
 				merged_samples_.add(table);
+		}
 	}
 
 	Report finish()
@@ -209,8 +226,8 @@ public:
 			report.tables.push_back(std::move(anatomy));
 		if (Table cpu_time = make_cpu_time(rows_, recorded_); !cpu_time.rows.empty())
 			report.tables.push_back(std::move(cpu_time));
-		for (const char *id : kOfEachRank)
-			if (const auto found = of_each_rank_.find(id); found != of_each_rank_.end())
+		for (const OfEachRank &kind : kOfEachRank)
+			if (const auto found = of_each_rank_.find(kind.table); found != of_each_rank_.end())
 				report.tables.push_back(std::move(found->second));
 		std::vector<Table> samples = merged_samples_.tables(samples_);
 		for (Table &table : samples) {
@@ -224,9 +241,23 @@ public:
 	}
 
 private:
-	static bool is_of_each_rank(const std::string &id)
+	static const OfEachRank *of_each_rank(std::string_view id)
 	{
-		return std::find(std::begin(kOfEachRank), std::end(kOfEachRank), id) != std::end(kOfEachRank);
+		const auto *const found = std::find_if(std::begin(kOfEachRank), std::end(kOfEachRank),
+						       [id](const OfEachRank &one) { return one.table == id; });
+		return found == std::end(kOfEachRank) ? nullptr : found;
+	}
+
+	// Of those that have such a table.
+	bool is_first_of_host(const std::string &table, std::size_t index)
+	{
+		std::vector<std::size_t> &first = first_of_hosts_[table];
+		const bool is_first = std::none_of(first.begin(), first.end(), [&](std::size_t one) {
+			return same_host(ranks_[one], ranks_[index]);
+		});
+		if (is_first)
+			first.push_back(index);
+		return is_first;
 	}
 
 	// By samples, as those of one recording.
@@ -365,7 +396,8 @@ private:
 	MergedQuality quality_;
 	MergedSamples merged_samples_;
 	Table threads_;
-	std::map<std::string, Table> of_each_rank_; // by id
+	std::map<std::string, Table> of_each_rank_;                      // by id
+	std::map<std::string, std::vector<std::size_t>> first_of_hosts_; // of tables of the machine
 	SampledParts sampled_{true, true};
 	RecordedStates recorded_;
 	uint64_t samples_ = 0, lost_ = 0, events_ns_ = 0, exchange_calls_ = 0;

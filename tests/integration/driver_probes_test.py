@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import sys
+import unittest.mock
 
 import support
 from support import program
@@ -207,6 +208,26 @@ class DriverProbes(support.IntegrationTest):
         self.assertEqual({driver for driver, _, _ in self.engines(report)}, {"Null device"})
         told = [item["text"] for item in report["quality"] if item["code"] == "driver_probe_unattached"]
         self.assertTrue(any("another description has the same call" in text for text in told), report["quality"])
+
+    def test_states_of_a_device_are_there_once_for_all_ranks_of_a_host(self):
+        with open(NULL, encoding="utf-8") as file:
+            sources = json.load(file)["sources"]
+        sources[0]["events"].append({"event": "null:submit_begin", "means": "state", "state": "core", "of": "power",
+                                     "device": "node"})
+        described = self.described(sources=sources)
+        alone = self.record_calls(described).report("--driver-file", described)["device_states"]
+        self.assertEqual([row["state"] for row in alone], ["0", "1"])
+        paths = []
+        for rank in range(2):
+            paths.append(self.file(f"run.{rank}.data"))
+            with unittest.mock.patch.dict(os.environ, {"OMPI_COMM_WORLD_RANK": str(rank), "OMPI_COMM_WORLD_SIZE": "2"}):
+                self.assert_recorded(self.record(program("device_calls"), ROUNDS, options=("--driver-file", described),
+                                                 name=f"run.{rank}.data"))
+        done = support.run([support.NEUROPERF, "report", "--json", "--driver-file", described, *paths])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        merged = json.loads(done.stdout)
+        self.assertEqual([(row["rank"], row["state"]) for row in merged["device_states"]], [(0, "0"), (0, "1")])
+        self.assertEqual({row["rank"] for row in merged["jobs"]}, {0, 1})
 
     def test_a_wrong_description_costs_a_report(self):
         """The argument is in the recording whole: a field that was wrong, or missing, is put right afterwards."""
