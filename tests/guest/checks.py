@@ -213,6 +213,26 @@ def every_event_hit(test, recording):
     test.assertEqual(hits, {begin: (calls, 0), end: (calls, 0), spikes: (calls, fired)}, recording.stdout)
 
 
+def faults_as_fentry_says(test, recording):
+    """Time off a CPU in the function that handles page faults, seen by BPF programs at its entry and its exit: what the
+    anatomy has for waits for pages, and for the CPU behind them."""
+    waits, waited_ns = map(int, re.findall(r"^fault_waits (\d+) waited_ns (\d+)$", recording.stdout, re.M)[0])
+    rows = {row["name"]: row for row in recording.report()["anatomy"]}
+    (told,) = re.findall(r"^layer faults calls (\d+) wall_ns (\d+) cpu_ns \d+ helper_cpu_ns \d+ major_faults (\d+)$",
+                         recording.stdout, re.M)
+    calls, wall_ns, major_faults = map(int, told)
+    found, within = rows["faults"], max(0.02 * waited_ns, 50_000 * waits)
+    test.assertGreaterEqual(major_faults, 20 * calls)
+    test.assertGreaterEqual(waits, major_faults)
+    test.assertGreater(waited_ns, 2_000_000 * major_faults, "the disk takes so long for each")
+    test.assertAlmostEqual(found["fault_ns"] + found["runnable_ns"], waited_ns, delta=within)
+    test.assertLess(found["fault_ns"], waited_ns + within)
+    test.assertGreater(found["fault_ns"], 0.9 * waited_ns)
+    test.assertAlmostEqual(found["wall_ns"], wall_ns, delta=max(0.02 * wall_ns, 50_000 * calls))
+    test.assertGreater(rows["fsync"]["io_ns"], 2_000_000 * calls)
+    test.assertEqual(sum(rows[name]["fault_ns"] for name in rows if name not in ("faults", "round")), 0)
+
+
 Check = collections.namedtuple("Check", "name guests command judges")
 RECORD = "neuroperf record -o $DATA"
 AS_NOBODY = "su -s /bin/sh nobody -c"
@@ -330,6 +350,10 @@ CHECKS = (
           (says("  vnpu/spikes/ ", "it counts, but takes no samples", "\n  vnpu:vnpu_job_queue\n"),)),
     Check("accel_node", ("x86_6_12",), "npu_work vdrm", (npu.node_is("/dev/accel"),)),
     Check("render_node", ("x86_6_1_rt", "arm64_6_12"), "npu_work vdrm", (npu.node_is("/dev/dri"),)),
+    Check("disk", ("x86_6_12",), "while read -r module; do insmod $module || exit 1; done </etc/disk_modules; mkdir -p /dev/pts;"
+          "mount -t devpts devpts /dev/pts; [ -b /dev/vda ]", ()),
+    Check("faults", ("x86_6_12",), f"fault_timer waiting_layers {RECORD} --driver none waiting_layers 5 /dev/vda",
+          (faults_as_fentry_says,)),
     # BPF programs at the probe, on the same kernels.
     Check("attach", X86, "NEUROPERF_REQUIRE=all privileged_attach_test --gtest_color=no --gtest_filter="
           "*ThreadsFromBefore*:*LoadedLater*", (says("[  PASSED  ] 2 tests."),)),

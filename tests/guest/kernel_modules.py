@@ -17,6 +17,7 @@ import subprocess
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCES = os.path.join(HERE, "modules")
 OWN = ("vnpu", "vdrm")
+DISK = ("virtio-pci", "virtio-blk")  # of the kernel, for /dev/vda
 BUILD_LIMIT_S = 120
 PREFIXES = {"amd64": "", "arm64": "aarch64-linux-gnu-"}
 # The headers of arm64 come with programs for this machine (fetch.kernel), which Debian's Makefile of 6.1 is to be told.
@@ -111,7 +112,7 @@ def needed_by(content):
 
 
 def add_modules(root, architecture, kernel, build_dir):
-    """Puts our modules, and all that they need, below `root`, and a list of their paths in the order of loading."""
+    """Puts our modules, those of a disk, and all that these need below `root`, and lists of their paths in the order of loading."""
     folder = os.path.join(os.path.dirname(kernel), "lib", "modules")
     of_kernel = {os.path.basename(path).split(".")[0].replace("_", "-"): path
                  for path in glob.glob(os.path.join(folder, "**", "*.ko*"), recursive=True)}
@@ -131,4 +132,10 @@ def add_modules(root, architecture, kernel, build_dir):
     for path in own_modules(architecture, kernel, build_dir):
         add(os.path.basename(path).split(".")[0], path)
     with open(os.path.join(root, "etc", "modules"), "w", encoding="utf-8") as file:
+        file.write("".join(f"/lib/modules/{name}.ko\n" for name in order))
+    order.clear()
+    for name in DISK if architecture == "amd64" else ():
+        if name in of_kernel:  # newer kernels have the first one built in
+            add(name, of_kernel[name])
+    with open(os.path.join(root, "etc", "disk_modules"), "w", encoding="utf-8") as file:
         file.write("".join(f"/lib/modules/{name}.ko\n" for name in order))

@@ -74,10 +74,15 @@ def fill_root(root, architecture, kernel, neuroperf, cache, build_dir):
     initramfs.add_libraries(root, stripped, library_dirs)
     if architecture == "amd64":
         add_privileged_tests(root, library_dirs)
+        fault_timer = os.environ["NEUROPERF_FAULT_TIMER"]
+        initramfs.add_file(root, fault_timer, "/bin/fault_timer")
+        initramfs.add_libraries(root, fault_timer, library_dirs)
     initramfs.add_file(root, busybox, "/bin/busybox")
     known_work = os.path.join(root, "bin", "known_work")
     run(f"{prefix}gcc", "-std=gnu11", "-O2", "-g", "-fno-omit-frame-pointer", "-static", "-I", f"{SOURCE_DIR}/include",
         os.path.join(HERE, "known_work.c"), "-o", known_work)
+    run(f"{prefix}gcc", "-std=gnu11", "-O2", "-g", "-static", "-pthread", "-I", f"{SOURCE_DIR}/include",
+        os.path.join(SOURCE_DIR, "tests", "programs", "waiting_layers.c"), "-o", os.path.join(root, "bin", "waiting_layers"))
     for name in ("vnpu_calls", "vnpu_functions"):
         with open(os.path.join(HERE, "..", "data", "drivers", f"{name}.json"), encoding="utf-8") as file:
             initramfs.add_text(root, f"/etc/{name}.json", file.read())
