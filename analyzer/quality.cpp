@@ -47,6 +47,7 @@ public:
 		layer_problems();
 		job_problems();
 		probe_costs();
+		sampling_cost();
 		cut_stacks();
 		symbol_problems();
 		absences();
@@ -304,6 +305,27 @@ private:
 	}
 
 	// Of probes in runtimes that nobody rebuilt.
+	// Of the software clock: what one costs was tried before the program began.
+	void sampling_cost()
+	{
+		const Analysis &analysis = in_.analysis;
+		if (!has_stat("sample_cost_ns") || analysis.counted_event < 0)
+			return;
+		const auto event = static_cast<std::size_t>(analysis.counted_event);
+		const perf_event_attr &attr = in_.reader.events()[event].attr;
+		if (attr.type != PERF_TYPE_SOFTWARE || attr.config != PERF_COUNT_SW_CPU_CLOCK)
+			return;
+		const uint64_t cost_ns = stat("sample_cost_ns"), samples = analysis.samples_of_event[event];
+		add(Severity::info, "sampling_cost",
+		    fmt::format("sampling cost the program about {:.1f} ms: {} samples of {:.1f} us each, as tried "
+				"when the "
+				"recorder began{}",
+				static_cast<double>(cost_ns * samples) / 1e6, samples,
+				static_cast<double>(cost_ns) / 1e3,
+				attr.sample_type & PERF_SAMPLE_CALLCHAIN ? ", and what their call chains cost" : ""),
+		    "", cost_ns * samples);
+	}
+
 	void probe_costs()
 	{
 		const Runtimes &runtimes = in_.analysis.runtimes;
@@ -314,7 +336,8 @@ private:
 			return; // the recorder has said it
 		add(Severity::info, "runtime_probe_cost",
 		    fmt::format("probes in runtimes cost the program {:.2f} ms in {} hits: measured for each kind of "
-				"hit when they were attached, times hits; taken out of the times of layers",
+				"hit when they were attached, times hits; taken out of the times of layers. Between a "
+				"program's own data a hit may cost twice that",
 				static_cast<double>(*cost_ns) / 1e6, runtimes.hits() - unknown),
 		    "", *cost_ns);
 		if (unknown > 0)

@@ -16,6 +16,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "collector/sample_cost.hpp"
 #include "recording/perf_layout.hpp"
 #include "recording/unique_fd.hpp"
 
@@ -208,6 +209,8 @@ HostSnapshot take_host_snapshot()
 	host.cycles_user_only_error = try_event(PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES, true);
 	host.cpu_clock_error = try_event(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, false);
 	host.cpu_clock_user_only_error = try_event(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, true);
+	if (host.cycles_error != 0 && host.cycles_user_only_error != 0)
+		host.sample_cost_ns = try_sample_cost(host.cpu_clock_error != 0);
 	host.bpf_error = try_bpf();
 	host.kernel_types = ::access("/sys/kernel/btf/vmlinux", R_OK) == 0;
 	read_cpu(&host);

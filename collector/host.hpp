@@ -39,6 +39,7 @@ struct HostSnapshot {
 	// errno of an attempt to open the event on ourselves with and without the kernel; 0 = works
 	int cycles_error = 0, cycles_user_only_error = 0;
 	int cpu_clock_error = 0, cpu_clock_user_only_error = 0;
+	std::optional<uint64_t> sample_cost_ns; // of the software clock; nothing: not tried, or too little to be seen
 
 	int bpf_error = EPERM;     // errno of an attempt to load a BPF program; 0 = works
 	bool kernel_types = false; // /sys/kernel/btf/vmlinux, which BPF programs that follow processes need

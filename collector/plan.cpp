@@ -267,14 +267,31 @@ unsigned frequency_to_be_had(const RecordOptions &options, const HostSnapshot &h
 	return host.max_sample_rate == 0 ? options.frequency_hz : std::min(options.frequency_hz, host.max_sample_rate);
 }
 
+// Of CPU time, from which on it is said.
+constexpr double kNotableShare = 0.01;
+
+// "; a sample costs 22 us here: 2.2 % of a busy CPU": of the software clock alone it is known.
+std::string cost_text(const RecordOptions &options, const HostSnapshot &host)
+{
+	const unsigned frequency_hz = frequency_to_be_had(options, host);
+	const double share = static_cast<double>(host.sample_cost_ns.value_or(0)) * frequency_hz / 1e9;
+	if (!options.events.empty() || options.period || share < kNotableShare)
+		return "";
+	return fmt::format("; a sample costs {:.0f} us here: {:.1f} % of a busy CPU (-F {} for {:.1f} %)",
+			   static_cast<double>(*host.sample_cost_ns) / 1e3, share * 100, frequency_hz / 4,
+			   share * 100 / 4);
+}
+
 // Nothing where BPF programs take every event.
 void plan_sampling_item(const RecordOptions &options, const HostSnapshot &host, Plan *plan)
 {
 	const std::string what = sampling_text(*plan);
 	if (what.empty())
 		return;
-	PlanItem item{"sampling", PlanItem::State::open,
-		      fmt::format("{} {}{}", what, target_text(*plan), call_graph_text(options)), ""};
+	PlanItem item{
+		"sampling", PlanItem::State::open,
+		fmt::format("{} {}{}{}", what, target_text(*plan), call_graph_text(options), cost_text(options, host)),
+		""};
 	if (!options.period && frequency_to_be_had(options, host) != options.frequency_hz) {
 		item.state = PlanItem::State::degraded;
 		item.detail += fmt::format("; {} Hz is more than the kernel allows", options.frequency_hz);

@@ -242,6 +242,8 @@ void Session::write_opening_records()
 	if (!complaint.empty())
 		log_->write_note(2, "unnamed_processes", complaint, "record as root");
 	write_opening_notes(sources_, &*log_);
+	if (host_.sample_cost_ns && options_.events.empty() && sources_.events)
+		log_->write_stat("sample_cost_ns", *host_.sample_cost_ns);
 }
 
 // What ran before: names, threads and mappings. Returns what is missing, for the user.

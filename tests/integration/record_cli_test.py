@@ -98,6 +98,16 @@ class Words(support.IntegrationTest):
         done = run([NEUROPERF, "record", "-q", "cat"], cwd=self.folder, stdin=None, input="spikes\n")
         self.assertEqual(done.stdout, "spikes\n")
 
+    def test_what_sampling_cost_is_told(self):
+        """Of the software clock, where a sample's cost can be seen: times samples."""
+        recording = self.record(program("on_off_cpu"), 1, 200, 1000, 10)
+        report = recording.report()
+        (told,) = [item["value"] for item in report["quality"] if item["code"] == "sampling_cost"] or [None]
+        cost_ns = recording.stats().get("sample_cost_ns")
+        clock = report["meta"]["sampling"].startswith("cpu-clock")
+        self.assertEqual(told, cost_ns * report["totals"]["samples"] if clock and cost_ns else None)
+        self.assertTrue(clock or cost_ns is None)
+
     def test_frequency_and_call_chains_are_taken(self):
         report = self.record(program("endings"), "exit", 0, options=["-F", "97", "-g"]).report()
         self.assertEqual(report["meta"]["frequency_hz"], 97)

@@ -299,6 +299,19 @@ TEST_F(SwitchesTest, ReportsSayWhatAHypervisorTook)
 	EXPECT_EQ(much->severity, Severity::warning);
 }
 
+TEST_F(SwitchesTest, ReportsSayWhatSamplingCost)
+{
+	recording_.comm(100, 100, 900, "app").sample(100, 100, 1000, 0x1000).sample(100, 100, 2000, 0x1000);
+	recording_.stat("sample_cost_ns", 22'500, 2500).finish();
+	const auto report = make_report(path_, {});
+	ASSERT_TRUE(report.ok());
+	const auto found = std::find_if(report->quality.begin(), report->quality.end(),
+					[](const QualityItem &item) { return item.code == "sampling_cost"; });
+	ASSERT_NE(found, report->quality.end());
+	EXPECT_EQ(std::get<uint64_t>(found->value), 45'000u);
+	EXPECT_THAT(found->text, testing::HasSubstr("2 samples of 22.5 us each"));
+}
+
 // Switches by our own events, which say more; a worker of the same process and another process wake the thread.
 class AnatomyTest : public AnalysisTest {
 protected:

@@ -208,6 +208,20 @@ TEST(Plan, TheKernelsHighestRateIsKept)
 	EXPECT_EQ(plan_for(host).events.front().attr.sample_freq, 999u);
 }
 
+TEST(Plan, WhatASampleCostsIsSaidWhereItIsMuch)
+{
+	HostSnapshot host = virtual_machine();
+	host.sample_cost_ns = 22'000;
+	EXPECT_THAT(item(plan_for(host), "sampling")->detail,
+		    HasSubstr("; a sample costs 22 us here: 2.2 % of a busy CPU (-F 249 for 0.5 %)"));
+	RecordOptions options;
+	options.frequency_hz = 99;
+	EXPECT_THAT(item(plan_for(host, options), "sampling")->detail, Not(HasSubstr("costs")));
+	host.sample_cost_ns = 2'000;
+	EXPECT_THAT(item(plan_for(host), "sampling")->detail, Not(HasSubstr("costs")));
+	EXPECT_THAT(item(plan_for(virtual_machine()), "sampling")->detail, Not(HasSubstr("costs")));
+}
+
 TEST(Plan, WithoutAConstantCounterTheClockIsCalled)
 {
 	HostSnapshot host = root_with_cycles();
