@@ -10,7 +10,7 @@ import sys
 import time
 import unittest
 
-from support import NEUROPERF, IntegrationTest, require, require_root, run
+from support import NEUROPERF, IntegrationTest, best_of_three, require, require_root, run
 
 TRACEPOINT = "syscalls:sys_enter_getppid"
 BY_BPF = re.compile(r"ok +tracepoints: .*by a BPF program")
@@ -127,6 +127,15 @@ class TracepointsByBpf(IntegrationTest):
     def test_delay(self):
         self.record_servant("calls(100); import time; time.sleep(1.5); calls(10)", "-D", "700")
         self.assertEqual(sum(self.hits().values()), 10)
+
+    @best_of_three
+    def test_bursts_wake_the_recorder_up(self):
+        """Each is more than a ring holds, and comes while the recorder is asleep."""
+        bursts, calls = 6, 100_000
+        program = f"import os, time\nfor _ in range({bursts}):\n time.sleep(0.3)\n for _ in range({calls}): os.getppid()"
+        recording = self.record(sys.executable, "-c", program, options=("-m", "4M", "-e", "syscalls:sys_enter_getppid"))
+        self.assert_recorded(recording)
+        self.assertEqual((recording.summary.samples, recording.summary.lost), (bursts * calls, 0))
 
     def test_what_a_full_ring_loses_is_counted(self):
         count = 200_000
