@@ -21,7 +21,7 @@ struct Past {
 	bool return_address_moved = false;
 	bool memory_written = false;
 	bool pushed_known = true;
-	int64_t pushed = 0;
+	int64_t pushed = 0, least_pushed = 0;
 
 	void add(const Instruction &instruction)
 	{
@@ -29,9 +29,9 @@ struct Past {
 		return_address_moved |= instruction.moves_return_address;
 		memory_written |= instruction.writes_memory;
 		pushed += std::clamp<int64_t>(instruction.pushed.value_or(0), INT32_MIN, INT32_MAX);
-		pushed_known = pushed_known && instruction.pushed && pushed >= 0 && pushed < kPushedUnknown;
+		pushed_known = pushed_known && instruction.pushed && pushed >= least_pushed && pushed <= INT32_MAX;
 	}
-	uint32_t pushed_bytes() const { return pushed_known ? static_cast<uint32_t>(pushed) : kPushedUnknown; }
+	int32_t pushed_bytes() const { return pushed_known ? static_cast<int32_t>(pushed) : kPushedUnknown; }
 };
 
 class ProbePlacer {
@@ -62,6 +62,7 @@ private:
 	void walk(const std::set<uint64_t> &targets)
 	{
 		Past past;
+		past.least_pushed = wish_.behind_call ? INT32_MIN + 1 : 0;
 		const auto is_entry = [&](std::size_t offset) { return offset == 0 && wish_.behind_call; };
 		for (std::size_t offset = 0; is_entry(offset) || !targets.contains(offset);) {
 			const std::optional<Instruction> instruction = decode(offset);

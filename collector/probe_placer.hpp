@@ -44,13 +44,15 @@ struct ProbeWish {
 	bool wide_nops_are_emulated = true;
 };
 
-constexpr uint32_t kPushedUnknown = UINT32_MAX; // the stack pointer was aligned before: only the program knows
+constexpr int32_t kPushedUnknown = INT32_MIN; // the stack pointer was aligned before: only the program knows
 
 struct ProbePoint {
 	uint64_t offset = 0; // from the function's start
 	ProbeCost cost = ProbeCost::stepped;
-	uint32_t pushed_bytes = 0; // how far the stack pointer is below its value at entry; may be kPushedUnknown
-	std::string instruction;   // for people: "push rbp"
+	// How far the stack pointer is below its value at entry; negative behind a call whose arguments on the stack
+	// are taken away; may be kPushedUnknown.
+	int32_t pushed_bytes = 0;
+	std::string instruction; // for people: "push rbp"
 };
 
 // `code` begins with the function's first byte and is as much as is known of it; of more than 4 KiB the first 4 KiB

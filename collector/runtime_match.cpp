@@ -129,8 +129,8 @@ private:
 			const auto reads = place_of(index, place, code, file_.address_of(offset).value_or(0));
 			if (!reads.ok())
 				return reads.error();
-			match_.functions.push_back(
-				{index, *reads, code.name, code.captured, offset, point.pushed_bytes, point.cost});
+			match_.functions.push_back({index, *reads, code.name, code.captured, offset,
+						    static_cast<uint32_t>(point.pushed_bytes), point.cost});
 		}
 		return Done{};
 	}

@@ -41,7 +41,7 @@ uint32_t RuntimeSpans::add_function(NumberedFunction function)
 	return static_cast<uint32_t>(functions_.size() - 1);
 }
 
-uint32_t RuntimeSpans::add_return(uint32_t pushed_bytes, ProbeCost cost, std::optional<uint16_t> place)
+uint32_t RuntimeSpans::add_return(int32_t pushed_bytes, ProbeCost cost, std::optional<uint16_t> place)
 {
 	returns_.push_back({pushed_bytes, cost, 0, place});
 	return static_cast<uint32_t>(returns_.size() - 1);
@@ -212,7 +212,7 @@ void RuntimeSpans::leave(const np_runtime_event &event, const Emit &emit)
 	const auto found = threads_.find(event.tid);
 	if (found != threads_.end())
 		found->second.last_ns = event.time_ns;
-	const uint64_t stack = event.stack + returns_[event.function].pushed_bytes;
+	const uint64_t stack = event.stack + static_cast<uint64_t>(int64_t{returns_[event.function].pushed_bytes});
 	bool ended = false;
 	while (found != threads_.end() && !found->second.open.empty() && found->second.open.back().stack <= stack) {
 		const Open call = found->second.open.back();

@@ -60,10 +60,10 @@ public:
 
 	uint16_t add_place(const NumberedPlace &place);
 	uint32_t add_function(NumberedFunction function);
-	// A probe behind calls, where the stack pointer is so far below what it was right after them. Returns its
-	// number.
+	// A probe behind calls, where the stack pointer is so far below what it was right after them, or above it.
+	// Returns its number.
 	// `place`: for whose calls it was put there, if that is known.
-	uint32_t add_return(uint32_t pushed_bytes, ProbeCost cost = ProbeCost::emulated,
+	uint32_t add_return(int32_t pushed_bytes, ProbeCost cost = ProbeCost::emulated,
 			    std::optional<uint16_t> place = std::nullopt);
 	void set_python_names(LayerNames::NameOf name_of) { names_.set_python_names(std::move(name_of)); }
 	// From now on ends tell what probes have cost, as far as it is known.
@@ -114,7 +114,7 @@ private:
 		uint64_t last_ns = 0; // time of its last event so far
 	};
 	struct Return {
-		uint32_t pushed_bytes;
+		int32_t pushed_bytes;
 		ProbeCost cost;
 		uint64_t hits = 0;
 		std::optional<uint16_t> place{}; // whose calls it has ended

@@ -36,7 +36,7 @@ constexpr ProbeWish with_arguments(uint8_t bits, ProbeWish wish = {})
 struct Expected {
 	uint64_t offset;
 	ProbeCost cost;
-	uint32_t pushed_bytes = 0;
+	int32_t pushed_bytes = 0;
 };
 
 struct Case {
@@ -176,6 +176,23 @@ TEST(ProbePlacer, BehindACallMayBeJumpedTo)
 	const auto point = place_probe(EM_X86_64, loop, wish);
 	ASSERT_TRUE(point.ok());
 	EXPECT_EQ(point->offset, 0u);
+}
+
+// pop r8; pop r9; mov rdi,rax; call: as compilers take the seventh and eighth argument away.
+TEST(ProbePlacer, BehindACallTheStackPointerMayRise)
+{
+	const std::vector<uint8_t> code = {0x41, 0x58, 0x41, 0x59, 0x48, 0x89, 0xc7, 0xe8, 0, 1, 0, 0};
+	ProbeWish wish;
+	const auto at_entry = place_probe(EM_X86_64, code, wish);
+	ASSERT_TRUE(at_entry.ok());
+	EXPECT_EQ(at_entry->pushed_bytes, kPushedUnknown)
+		<< "nothing is above the return address that is a function's own";
+	wish.behind_call = true;
+	const auto point = place_probe(EM_X86_64, code, wish);
+	ASSERT_TRUE(point.ok());
+	EXPECT_EQ(point->offset, 7u);
+	EXPECT_EQ(point->cost, emulated);
+	EXPECT_EQ(point->pushed_bytes, -16);
 }
 
 TEST(ProbePlacer, RefusesWhatKernelsRefuse)

@@ -352,6 +352,18 @@ TEST_F(Spans, ProbesBehindCallsOfOthersCountForTheirDescription)
 	EXPECT_EQ(spans_.hits_by_class(2, 6)[returns], 0u);
 }
 
+TEST_F(Spans, ArgumentsOnTheStackMayBeGoneWhereAnEndIsSeen)
+{
+	const uint32_t probe = spans_.add_return(-16);
+	enter(0, 1000);
+	enter(2, 900);
+	np_runtime_event end = event(NP_RUNTIME_RETURN, 2, 900);
+	end.function = probe;
+	end.stack += 16;
+	spans_.take(end, emit_);
+	EXPECT_THAT(events(), ElementsAre("[run", "+conv2d", "-conv2d"));
+}
+
 TEST_F(Spans, SpikesAreCounts)
 {
 	enter(0, 1000);
