@@ -317,7 +317,7 @@ private:
 			return;
 		const uint64_t cost_ns = stat("sample_cost_ns"), samples = analysis.samples_of_event[event];
 		add(Severity::info, "sampling_cost",
-		    fmt::format("sampling cost the program about {:.1f} ms: {} samples of {:.1f} us each, as tried "
+		    fmt::format("sampling cost about {:.1f} ms of CPU time: {} samples of {:.1f} us each, as tried "
 				"when the "
 				"recorder began{}",
 				static_cast<double>(cost_ns * samples) / 1e6, samples,
@@ -336,8 +336,9 @@ private:
 			return; // the recorder has said it
 		add(Severity::info, "runtime_probe_cost",
 		    fmt::format("probes in runtimes cost the program {:.2f} ms in {} hits: measured for each kind of "
-				"hit when they were attached, times hits; taken out of the times of layers. Between a "
-				"program's own data a hit may cost twice that",
+				"hit when they were attached, times hits; taken out of the times of layers; with cold "
+				"caches "
+				"a hit costs up to twice that",
 				static_cast<double>(*cost_ns) / 1e6, runtimes.hits() - unknown),
 		    "", *cost_ns);
 		if (unknown > 0)

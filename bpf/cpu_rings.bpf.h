@@ -30,8 +30,8 @@ static __always_inline void *np_ring_of_this_cpu(void)
 	return bpf_map_lookup_elem(&np_rings, &cpu);
 }
 
-/* For a record of so many bytes, which has been reserved. Waking up costs the recorded program an interrupt, and in
- * virtual machines some microseconds: not with each event until the recorder comes. */
+/* For a record of so many bytes, which has just been reserved, or will be. Waking up costs the recorded program an
+ * interrupt, and in virtual machines some microseconds: not with each event until the recorder comes. */
 static __always_inline __u64 np_wake_up(void *ring, __u64 bytes)
 {
 	const __u64 step = np_wakeup_bytes / 4;

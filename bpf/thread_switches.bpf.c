@@ -166,7 +166,8 @@ static __always_inline int is_in_32_bit_call(struct task_struct *task)
 {
 	const struct task_struct___thread_info *with_info = (void *)task;
 #if defined(__TARGET_ARCH_x86)
-	return (with_info->thread_info.status & NP_32_BIT_CALL) != 0;
+	return bpf_core_field_exists(with_info->thread_info.status) &&
+	       (with_info->thread_info.status & NP_32_BIT_CALL) != 0;
 #else
 	return (with_info->thread_info.flags & NP_32_BIT_PROGRAM) != 0;
 #endif

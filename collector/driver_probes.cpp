@@ -104,7 +104,7 @@ Status DriverProbes::add_call(const PlannedProbe &planned, uint32_t number)
 				calls_.try_emplace({key.device, key.kind, key.request}, unused).first->second;
 			__u16 &event = planned.at_end ? call.end : call.begin;
 			if (event != NP_NOT_WANTED) {
-				problems_.push_back(fmt::format("{} on {}: another description has the same call",
+				problems_.push_back(fmt::format("{} on {}: another probe has this call already",
 								probe.name, device.node));
 				continue;
 			}

@@ -113,10 +113,10 @@ private:
 	Lifetime lifetime_;
 	std::optional<Launch> launch_; // with a command only
 
-	std::vector<EventTimes> event_times_; // when the file began
-	uint64_t file_start_ns_ = 0;          // of the file that is being written
-	uint64_t enabled_ns_ = 0;             // when events began to be recorded
-	std::optional<uint64_t> stolen_before_ns_;
+	std::vector<EventTimes> event_times_;      // when the file began
+	uint64_t file_start_ns_ = 0;               // of the file that is being written
+	uint64_t enabled_ns_ = 0;                  // when events began to be recorded
+	std::optional<uint64_t> stolen_before_ns_; // when what the file tells of began
 	uint64_t earlier_files_bytes_ = 0;
 	std::optional<recording::PerfDataWriter> writer_;
 	std::optional<OwnEventEncoder> encoder_;
@@ -481,6 +481,7 @@ Status Session::switch_file()
 	earlier_files_bytes_ += writer_->file_size();
 	if (Status created = create_file(); !created.ok())
 		return created;
+	stolen_before_ns_ = stolen_ns();
 	log_->repeat_definitions();
 	write_opening_records();
 	return Done{};

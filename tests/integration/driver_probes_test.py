@@ -207,7 +207,7 @@ class DriverProbes(support.IntegrationTest):
         report = self.record_calls(NULL, other).report("--driver-file", NULL, "--driver-file", other)
         self.assertEqual({driver for driver, _, _ in self.engines(report)}, {"Null device"})
         told = [item["text"] for item in report["quality"] if item["code"] == "driver_probe_unattached"]
-        self.assertTrue(any("another description has the same call" in text for text in told), report["quality"])
+        self.assertTrue(any("another probe has this call already" in text for text in told), report["quality"])
 
     def test_states_of_a_device_are_there_once_for_all_ranks_of_a_host(self):
         with open(NULL, encoding="utf-8") as file:
