@@ -41,55 +41,49 @@ struct {
 } np_open_calls SEC(".maps");
 
 /* Programs of this kind exclude each other on a CPU. */
-struct np_probe_scratch {
-	struct np_open_call open;
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct np_open_call);
+} np_call_scratch SEC(".maps");
+
+/* An event in its ring, being written. */
+struct np_probe_event {
 	struct np_tracepoint_event event;
 	struct np_probe_record record;
 	char bytes[NP_MOST_ARGUMENT_BYTES + NP_MOST_POINTED_BYTES];
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct np_probe_scratch);
-} np_probe_scratch SEC(".maps");
-
-static __always_inline struct np_probe_scratch *probe_scratch(void)
+static __always_inline struct np_probe_event *probe_event(struct np_room *room, __u32 number)
 {
-	const __u32 first = 0;
-	return bpf_map_lookup_elem(&np_probe_scratch, &first);
+	struct np_probe_event *event = (void *)np_room_for(room, sizeof(*event));
+	if (!event)
+		count_dropped(number);
+	else
+		__builtin_memset(&event->record, 0, sizeof(event->record));
+	return event;
 }
 
-static __always_inline void put_probed(struct np_probe_scratch *scratch, void *ring, __u32 number, __u64 time_ns,
+static __always_inline void put_probed(struct np_room *room, struct np_probe_event *event, __u32 number, __u64 time_ns,
 				       __u64 ip, __u32 bytes)
 {
-	scratch->record.bytes = bytes;
-	fill(&scratch->event, time_ns, ip, number, sizeof(scratch->record) + bytes);
-	scratch->record.process = scratch->event.pid;
-	scratch->record.thread = scratch->event.tid;
-	__u64 size = sizeof(scratch->event) + sizeof(scratch->record) + bytes;
-	const __u64 most = sizeof(scratch->event) + sizeof(scratch->record) + sizeof(scratch->bytes);
-	asm volatile("" : "+r"(size));
-	if (size > most)
-		size = most;
-	STILL_WITHIN(sizeof(struct np_tracepoint_event) + sizeof(struct np_probe_record) + NP_MOST_ARGUMENT_BYTES +
-			     NP_MOST_POINTED_BYTES,
-		     size);
-	if (bpf_ringbuf_output(ring, &scratch->event, size, np_wake_up(ring, size)) != 0)
-		__sync_fetch_and_add(&np_dropped[number & (NP_MOST_TRACEPOINTS - 1)], 1);
+	event->record.bytes = bytes;
+	fill(&event->event, time_ns, ip, number, sizeof(event->record) + bytes);
+	event->record.process = event->event.pid;
+	event->record.thread = event->event.tid;
+	np_put(room, sizeof(event->event) + sizeof(event->record) + bytes);
 }
 
 /* How many of the wanted bytes could be read. */
-static __always_inline __u32 copy_argument(struct np_probe_scratch *scratch, const struct np_probed_call *call,
-					   __u64 argument)
+static __always_inline __u32 copy_argument(char *to, const struct np_probed_call *call, __u64 argument)
 {
 	__u64 bytes = call->argument_bytes, pointed = call->pointed_bytes, at = call->pointer_at, pointer = 0;
 	asm volatile("" : "+r"(bytes));
 	if (bytes > NP_MOST_ARGUMENT_BYTES)
 		bytes = NP_MOST_ARGUMENT_BYTES;
 	STILL_WITHIN(NP_MOST_ARGUMENT_BYTES, bytes);
-	if (bytes == 0 || bpf_probe_read_user(scratch->bytes, bytes, (void *)argument) != 0)
+	if (bytes == 0 || bpf_probe_read_user(to, bytes, (void *)argument) != 0)
 		return 0;
 	if (at == NP_NOT_WANTED)
 		return bytes;
@@ -100,29 +94,30 @@ static __always_inline __u32 copy_argument(struct np_probe_scratch *scratch, con
 		pointed = NP_MOST_POINTED_BYTES;
 	STILL_WITHIN(NP_MOST_POINTED_BYTES, pointed);
 	/* Behind the room for the most, whatever was copied: where the recorder says that it is. */
-	if (pointed == 0 || bpf_probe_read_user(scratch->bytes + NP_MOST_ARGUMENT_BYTES, pointed, (void *)pointer) != 0)
+	if (pointed == 0 || bpf_probe_read_user(to + NP_MOST_ARGUMENT_BYTES, pointed, (void *)pointer) != 0)
 		return bytes;
 	return NP_MOST_ARGUMENT_BYTES + pointed;
 }
 
-static __always_inline void put_call(struct np_probe_scratch *scratch, const struct np_open_call *open, __u32 number,
-				     __s64 result)
+static __always_inline void put_call(const struct np_open_call *open, __u32 number, __s64 result)
 {
-	void *ring = 0;
-	if (number == NP_NOT_WANTED || !wanted(number, 1, &ring))
-		return;
 	const __u64 time_ns = bpf_ktime_get_ns();
+	struct np_room room;
+	if (number == NP_NOT_WANTED || !wanted(number, 1))
+		return;
+	struct np_probe_event *event = probe_event(&room, number);
+	if (!event)
+		return;
 	if (open->call.pointer_at != NP_NOT_WANTED) /* between what is copied */
-		__builtin_memset(scratch->bytes, 0, sizeof(scratch->bytes));
-	scratch->record.device = open->device;
-	scratch->record.request = open->request;
-	scratch->record.result = result;
-	__builtin_memset(scratch->record.arguments, 0, sizeof(scratch->record.arguments));
-	__builtin_memcpy(scratch->record.arguments, open->arguments, sizeof(open->arguments));
-	__builtin_memcpy(scratch->record.node, open->call.node, sizeof(open->call.node));
-	__builtin_memcpy(scratch->record.given, open->given, sizeof(open->given));
-	put_probed(scratch, ring, number, time_ns, instruction_of_program(),
-		   copy_argument(scratch, &open->call, open->arguments[2]));
+		__builtin_memset(event->bytes, 0, sizeof(event->bytes));
+	event->record.device = open->device;
+	event->record.request = open->request;
+	event->record.result = result;
+	__builtin_memcpy(event->record.arguments, open->arguments, sizeof(open->arguments));
+	__builtin_memcpy(event->record.node, open->call.node, sizeof(open->call.node));
+	__builtin_memcpy(event->record.given, open->given, sizeof(open->given));
+	put_probed(&room, event, number, time_ns, instruction_of_program(),
+		   copy_argument(event->bytes, &open->call, open->arguments[2]));
 }
 
 static __always_inline const struct np_probed_call *probed_call(__u32 device, __u32 kind, __u32 request)
@@ -160,10 +155,10 @@ int np_call_begin(void *context)
 	const __u32 device = inode ? BPF_CORE_READ(inode, i_rdev) : 0;
 	const __u32 request = kind == NP_CALL_IOCTL ? (__u32)arguments[1] : 0;
 	const struct np_probed_call *call = device ? probed_call(device, kind, request) : 0;
-	struct np_probe_scratch *scratch = probe_scratch();
-	if (!call || !scratch)
+	const __u32 first = 0;
+	struct np_open_call *open = bpf_map_lookup_elem(&np_call_scratch, &first);
+	if (!call || !open)
 		return 1;
-	struct np_open_call *open = &scratch->open;
 	open->call = *call;
 	open->device = device;
 	open->request = request;
@@ -173,7 +168,7 @@ int np_call_begin(void *context)
 		take_given(open);
 		bpf_map_update_elem(&np_open_calls, &thread, open, BPF_ANY);
 	}
-	put_call(scratch, open, call->begin, 0);
+	put_call(open, call->begin, 0);
 	return 1;
 }
 
@@ -184,45 +179,35 @@ int np_call_end(void *context)
 	if (!np_is_recorded(0))
 		return 1;
 	const struct np_open_call *open = bpf_map_lookup_elem(&np_open_calls, &thread);
-	struct np_probe_scratch *scratch = probe_scratch();
-	if (!open || !scratch)
+	if (!open)
 		return 1;
 	/* The end of another one may have been missed, or its thread had this one's number. */
 	struct pt_regs *registers = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	const __u64 second = PT_REGS_PARM2(registers), third = PT_REGS_PARM3(registers);
 	if (open->arguments[1] == second && open->arguments[2] == third) {
 		const __s64 *values = context + NP_CALL_VALUES_AT;
-		put_call(scratch, open, open->call.end, values[0]);
+		put_call(open, open->call.end, values[0]);
 	}
 	bpf_map_delete_elem(&np_open_calls, &thread);
 	return 1;
 }
 
 /* The cookie is the number of the event. */
-static __always_inline struct np_probe_scratch *probed_function(__u32 number, void **ring)
-{
-	if (!wanted(number, 0, ring))
-		return 0;
-	struct np_probe_scratch *scratch = probe_scratch();
-	if (scratch)
-		__builtin_memset(&scratch->record, 0, sizeof(scratch->record));
-	return scratch;
-}
-
 SEC("kprobe")
 int np_function_begin(struct pt_regs *registers)
 {
 	const __u32 number = bpf_get_attach_cookie(registers);
-	void *ring = 0;
-	struct np_probe_scratch *scratch = probed_function(number, &ring);
-	if (!scratch)
+	const __u64 time_ns = bpf_ktime_get_ns();
+	struct np_room room;
+	struct np_probe_event *event = wanted(number, 0) ? probe_event(&room, number) : 0;
+	if (!event)
 		return 0;
-	scratch->record.arguments[0] = PT_REGS_PARM1(registers);
-	scratch->record.arguments[1] = PT_REGS_PARM2(registers);
-	scratch->record.arguments[2] = PT_REGS_PARM3(registers);
-	scratch->record.arguments[3] = PT_REGS_PARM4(registers);
-	scratch->record.arguments[4] = PT_REGS_PARM5(registers);
-	put_probed(scratch, ring, number, bpf_ktime_get_ns(), PT_REGS_IP(registers), 0);
+	event->record.arguments[0] = PT_REGS_PARM1(registers);
+	event->record.arguments[1] = PT_REGS_PARM2(registers);
+	event->record.arguments[2] = PT_REGS_PARM3(registers);
+	event->record.arguments[3] = PT_REGS_PARM4(registers);
+	event->record.arguments[4] = PT_REGS_PARM5(registers);
+	put_probed(&room, event, number, time_ns, PT_REGS_IP(registers), 0);
 	return 0;
 }
 
@@ -230,12 +215,13 @@ SEC("kretprobe")
 int np_function_end(struct pt_regs *registers)
 {
 	const __u32 number = bpf_get_attach_cookie(registers);
-	void *ring = 0;
-	struct np_probe_scratch *scratch = probed_function(number, &ring);
-	if (!scratch)
+	const __u64 time_ns = bpf_ktime_get_ns();
+	struct np_room room;
+	struct np_probe_event *event = wanted(number, 0) ? probe_event(&room, number) : 0;
+	if (!event)
 		return 0;
-	scratch->record.result = PT_REGS_RC(registers);
-	put_probed(scratch, ring, number, bpf_ktime_get_ns(), PT_REGS_IP(registers), 0);
+	event->record.result = PT_REGS_RC(registers);
+	put_probed(&room, event, number, time_ns, PT_REGS_IP(registers), 0);
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What tracepoint_events.bpf.c is told of each tracepoint, and what it puts into its rings for the collector
- * (collector/tracepoint_events_by_bpf.cpp).
+ * (collector/bpf_tracepoints.cpp).
  */
 #ifndef NEUROPERF_TRACEPOINT_EVENT_H
 #define NEUROPERF_TRACEPOINT_EVENT_H
@@ -14,9 +14,6 @@
 #define NP_MOST_DATA_LOCS 8
 /* common_type, common_flags, common_preempt_count and common_pid: a BPF program does not get to see them. */
 #define NP_COMMON_FIELDS 8
-/* Records with pointers to texts: so many bytes behind the common fields, then the texts. */
-#define NP_RECORD_WITH_TEXTS 192
-#define NP_SMALL_RECORD 48 /* of them: most are not larger */
 #define NP_MOST_TEXTS 2
 #define NP_TEXT_BYTES 64
 
@@ -31,7 +28,8 @@ struct np_tracepoint {
 	__u32 text_offsets[NP_MOST_TEXTS];
 };
 
-/* One event; the record from behind its common fields on follows, then nothing that matters. */
+/* One event; the record from behind its common fields on follows, then for each of its fields that point to a text
+ * NP_TEXT_BYTES, with what stands there and ends somewhere. */
 struct np_tracepoint_event {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
 	__u64 ip;      /* where the tracepoint was hit; of a system call: in the program */
@@ -39,7 +37,7 @@ struct np_tracepoint_event {
 	__u32 tid;
 	__u32 cpu;
 	__u16 tracepoint; /* its number in np_tracepoints */
-	__u16 size;       /* of what follows */
+	__u16 size;       /* of the record that follows */
 };
 
 #ifdef __cplusplus

@@ -9,7 +9,7 @@
 
 #include <bpf/bpf_tracing.h>
 
-#include "bpf/cpu_rings.bpf.h"
+#include "bpf/mapped_rings.bpf.h"
 #include "bpf/recorded_processes.bpf.h"
 #include "bpf/thread_numbers.bpf.h"
 #include "bpf/tracepoint_event.h"
@@ -45,20 +45,6 @@ static __always_inline __u64 record_size(void *record, const struct np_tracepoin
 #define STILL_WITHIN(step, size)                                                                                       \
 	asm volatile("if %[value] <= %[most] goto +1; %[value] = %[most]" : [value] "+r"(size) : [most] "i"(step))
 
-/* A ring gives room by sizes that the verifier knows: one of several steps. */
-#define PUT_IF_FITS(step)                                                                                              \
-	if (size <= (step)) {                                                                                          \
-		struct np_tracepoint_event *event =                                                                    \
-			bpf_ringbuf_reserve(ring, sizeof(struct np_tracepoint_event) + (step), 0);                     \
-		if (!event)                                                                                            \
-			goto dropped;                                                                                  \
-		fill(event, time_ns, instruction(record, tracepoint), number, size);                                   \
-		STILL_WITHIN(step, size);                                                                              \
-		bpf_probe_read_kernel(event + 1, size, record + NP_COMMON_FIELDS);                                     \
-		bpf_ringbuf_submit(event, np_wake_up(ring, sizeof(struct np_tracepoint_event) + (step)));              \
-		return 1;                                                                                              \
-	}
-
 static __always_inline __u64 instruction_of_program(void)
 {
 	struct pt_regs *registers = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
@@ -91,98 +77,67 @@ static __always_inline void fill(struct np_tracepoint_event *event, __u64 time_n
 	event->size = size;
 }
 
-/* The tracepoint, and the ring that its event goes into; 0 if it is not wanted. `is_recorded`: the process is. */
-static __always_inline const struct np_tracepoint *wanted(__u32 number, int is_recorded, void **ring)
+/* 0 if it is not wanted. `is_recorded`: the process is. */
+static __always_inline const struct np_tracepoint *wanted(__u32 number, int is_recorded)
 {
 	const struct np_tracepoint *tracepoint = bpf_map_lookup_elem(&np_tracepoints, &number);
 	if (!tracepoint)
 		return 0;
 	if (!is_recorded && !(tracepoint->everywhere ? np_enabled : np_is_recorded(tracepoint->is_exec)))
 		return 0;
-	*ring = np_ring_of_this_cpu();
-	return *ring ? tracepoint : 0;
+	return tracepoint;
+}
+
+static __always_inline void count_dropped(__u32 number)
+{
+	__sync_fetch_and_add(&np_dropped[number & (NP_MOST_TRACEPOINTS - 1)], 1);
+}
+
+/* Fields that are pointers to texts, as drivers like them, mean nothing outside the kernel. Puts the texts, one after
+ * the other, behind the fields and returns where they end. */
+static __always_inline __u64 take_texts(char *fields, __u64 end, const struct np_tracepoint *tracepoint)
+{
+	for (__u32 i = 0; i < NP_MOST_TEXTS; i++) {
+		const __u64 at = tracepoint->text_offsets[i] - NP_COMMON_FIELDS;
+		if (i >= tracepoint->texts || at > NP_LARGEST_TRACEPOINT - sizeof(__u64))
+			break;
+		const void *text = (void *)*(__u64 *)(fields + at);
+		char *to = fields + end;
+		long length = tracepoint->is_system_call ? bpf_probe_read_user_str(to, NP_TEXT_BYTES, text)
+							 : bpf_probe_read_kernel_str(to, NP_TEXT_BYTES, text);
+		if (length <= 0 || length > NP_TEXT_BYTES) { /* nothing is there */
+			*to = 0;
+			length = 1;
+		}
+		end += length;
+	}
+	return end;
 }
 
 SEC("tracepoint")
 int np_tracepoint(void *record)
 {
 	const __u32 number = bpf_get_attach_cookie(record);
-	void *ring = 0;
-	const struct np_tracepoint *tracepoint = wanted(number, 0, &ring);
+	const struct np_tracepoint *tracepoint = wanted(number, 0);
+	struct np_room room;
 	if (!tracepoint)
 		return 1;
 	const __u64 time_ns = bpf_ktime_get_ns();
-	__u64 size = record_size(record, tracepoint) - NP_COMMON_FIELDS;
-	asm volatile("" : "+r"(size)); /* the verifier is to see that what is compared below is what is copied */
-	PUT_IF_FITS(32)
-	PUT_IF_FITS(64)
-	PUT_IF_FITS(128)
-	PUT_IF_FITS(256)
-	PUT_IF_FITS(1024)
-	PUT_IF_FITS(NP_LARGEST_TRACEPOINT)
-dropped:
-	__sync_fetch_and_add(&np_dropped[number & (NP_MOST_TRACEPOINTS - 1)], 1);
-	return 1;
-}
-
-/* Puts the text that a field points to behind the record, of which so much may be there, and says in the field where
- * that is. Returns where it ends. */
-static __always_inline __u64 take_text(char *copy, __u64 room, __u64 at, __u64 to, int of_program)
-{
-	asm volatile("" : "+r"(at), "+r"(to));
-	if (at > room - sizeof(__u64) || to > room + (NP_MOST_TEXTS - 1) * NP_TEXT_BYTES)
-		return to;
-	__u64 field;
-	__builtin_memcpy(&field, copy + at, sizeof(field));
-	long length = of_program ? bpf_probe_read_user_str(copy + to, NP_TEXT_BYTES, (void *)field)
-				 : bpf_probe_read_kernel_str(copy + to, NP_TEXT_BYTES, (void *)field);
-	if (length <= 0) { /* nothing is there */
-		copy[to] = 0;
-		length = 1;
-	}
-	field = (NP_COMMON_FIELDS + to) | (__u64)length << 16;
-	__builtin_memcpy(copy + at, &field, sizeof(field));
-	return to + length;
-}
-
-/* Of a record of at most `room` bytes. Returns 0 if the ring has no room. */
-static __always_inline int put_with_texts(void *record, const struct np_tracepoint *tracepoint, void *ring,
-					  __u32 number, __u64 size, __u64 room)
-{
-	const __u64 time_ns = bpf_ktime_get_ns(), most = room + NP_MOST_TEXTS * NP_TEXT_BYTES;
-	struct np_tracepoint_event *event = bpf_ringbuf_reserve(ring, sizeof(*event) + most, 0);
-	if (!event)
-		return 0;
-	char *copy = (char *)(event + 1);
-	asm volatile("" : "+r"(size));
-	if (size > room)
-		size = room;
-	STILL_WITHIN(room, size);
-	bpf_probe_read_kernel(copy, size, record + NP_COMMON_FIELDS);
-	for (__u32 i = 0; i < NP_MOST_TEXTS; i++)
-		if (i < tracepoint->texts)
-			size = take_text(copy, room, tracepoint->text_offsets[i] - NP_COMMON_FIELDS, size,
-					 tracepoint->is_system_call);
-	fill(event, time_ns, instruction(record, tracepoint), number, size);
-	bpf_ringbuf_submit(event, np_wake_up(ring, sizeof(*event) + most));
-	return 1;
-}
-
-/* Events with fields that are pointers to texts, as drivers like them: outside the kernel they mean nothing. */
-SEC("tracepoint")
-int np_tracepoint_with_texts(void *record)
-{
-	const __u32 number = bpf_get_attach_cookie(record);
-	void *ring = 0;
-	const struct np_tracepoint *tracepoint = wanted(number, 0, &ring);
-	if (!tracepoint)
+	struct np_tracepoint_event *event =
+		(void *)np_room_for(&room, sizeof(*event) + NP_LARGEST_TRACEPOINT + NP_MOST_TEXTS * NP_TEXT_BYTES);
+	if (!event) {
+		count_dropped(number);
 		return 1;
-	const __u64 size = record_size(record, tracepoint) - NP_COMMON_FIELDS;
-	const int is_put = size <= NP_SMALL_RECORD
-				   ? put_with_texts(record, tracepoint, ring, number, size, NP_SMALL_RECORD)
-				   : put_with_texts(record, tracepoint, ring, number, size, NP_RECORD_WITH_TEXTS);
-	if (!is_put)
-		__sync_fetch_and_add(&np_dropped[number & (NP_MOST_TRACEPOINTS - 1)], 1);
+	}
+	__u64 size = record_size(record, tracepoint) - NP_COMMON_FIELDS;
+	asm volatile("" : "+r"(size)); /* the verifier is to see that what is compared is what is copied */
+	if (size > NP_LARGEST_TRACEPOINT)
+		size = NP_LARGEST_TRACEPOINT;
+	STILL_WITHIN(NP_LARGEST_TRACEPOINT, size);
+	char *fields = (char *)(event + 1);
+	bpf_probe_read_kernel(fields, size, record + NP_COMMON_FIELDS);
+	fill(event, time_ns, instruction(record, tracepoint), number, size);
+	np_put(&room, sizeof(*event) + take_texts(fields, size, tracepoint));
 	return 1;
 }
 

@@ -14,10 +14,10 @@
 #include <optional>
 
 #include "bpf/tracepoint_event.h"
-#include "collector/bpf_cpu_rings.hpp"
 #include "collector/bpf_support.hpp"
 #include "collector/driver_probes.hpp"
 #include "collector/libbpf_messages.hpp"
+#include "collector/mapped_rings.hpp"
 #include "recording/bytes.hpp"
 #include "recording/event_formats.hpp"
 #include "recording/records.hpp"
@@ -74,25 +74,26 @@ struct BpfTracepoints::Impl {
 	struct Tracepoint {
 		uint64_t event_id = 0; // in the file
 		uint16_t common_type = 0;
+		std::vector<uint32_t> texts; // fields that point to one, from behind the common fields on
 	};
 
 	Status load(const Plan &plan, std::size_t wanted_bytes);
-	Status make_rings(const std::vector<unsigned> &cpus);
+	MappedRingMaps ring_maps() const;
 	Status follow(const Plan &plan, pid_t program);
 	Status attach(const PlannedEvent &event, std::size_t index);
 	void append(const np_tracepoint_event &event, std::string_view fields);
+	std::string_view with_texts(const Tracepoint &tracepoint, std::string_view fields, std::string_view texts);
 	void update_counts();
-	static int take(void *context, void *data, std::size_t size);
+	static void take(void *context, std::string_view record);
 
 	std::unique_ptr<tracepoint_events_bpf, CloseProgram> program;
-	BpfCpuRings rings;
+	MappedRings rings;
 	std::optional<DriverProbes> probes;
 	std::vector<BpfLink> links;
-	std::size_t ring_bytes = 0;
 	std::vector<Tracepoint> tracepoints; // by the number that the program knows
-	std::vector<std::size_t> taken;      // bytes of this drain, by CPU
-	uint64_t room = 0;                   // events that this drain may still take
 	std::string *to = nullptr;           // while draining
+	std::string fields_with_texts;       // of the event that is being taken
+	uint64_t bad_records = 0;
 	BpfTracepointsCounts counts;
 };
 
@@ -100,7 +101,7 @@ Status BpfTracepoints::Impl::load(const Plan &plan, std::size_t wanted_bytes)
 {
 	keep_libbpf_messages();
 	take_libbpf_message();
-	ring_bytes = bpf_ring_bytes(wanted_bytes);
+	const std::size_t ring_bytes = bpf_ring_bytes(wanted_bytes);
 	program.reset(tracepoint_events_bpf__open());
 	if (!program)
 		return failure("open", errno);
@@ -109,25 +110,25 @@ Status BpfTracepoints::Impl::load(const Plan &plan, std::size_t wanted_bytes)
 	program->rodata->np_namespace_inode = pids.inode;
 	program->rodata->np_record_all = plan.target.kind == Target::Kind::machine;
 	program->rodata->np_wakeup_bytes = ring_bytes / 2;
+	program->rodata->np_ring_chunks = static_cast<uint32_t>(ring_bytes / NP_RING_CHUNK);
 	const std::vector<unsigned> &cpus = plan.events.front().cpus; // of the side band: all of them
 	if (Status chosen = DriverProbes::choose_programs(plan, program.get()); !chosen.ok())
 		return chosen;
 	probes.emplace(program.get());
-	int error = bpf_map__set_max_entries(program->maps.np_rings, 1 + *std::max_element(cpus.begin(), cpus.end()));
+	int error = MappedRings::size(ring_maps(), cpus, ring_bytes);
 	if (error == 0)
 		error = tracepoint_events_bpf__load(program.get());
 	if (error != 0)
 		return failure("load", -error);
-	return make_rings(cpus);
+	std::string_view doing;
+	if (!rings.map(ring_maps(), cpus, ring_bytes, &doing))
+		return failure(doing, errno);
+	return Done{};
 }
 
-Status BpfTracepoints::Impl::make_rings(const std::vector<unsigned> &cpus)
+MappedRingMaps BpfTracepoints::Impl::ring_maps() const
 {
-	std::string_view doing;
-	if (!rings.make(bpf_map__fd(program->maps.np_rings), cpus, ring_bytes, take, this, &doing))
-		return failure(doing, errno);
-	taken.resize(1 + *std::max_element(cpus.begin(), cpus.end()));
-	return Done{};
+	return {program->maps.np_positions, program->maps.np_chunks, program->maps.np_wakeups};
 }
 
 // From here on children are followed.
@@ -156,7 +157,10 @@ Status BpfTracepoints::Impl::attach(const PlannedEvent &event, std::size_t index
 	layout->is_system_call = event.tracepoint_system == "syscalls" || event.tracepoint_system == "raw_syscalls";
 	if (bpf_map_update_elem(bpf_map__fd(program->maps.np_tracepoints), &number, &*layout, BPF_ANY) != 0)
 		return failure("describe a tracepoint to", errno);
-	tracepoints.push_back({recording::kTracepointIdBase + index, static_cast<uint16_t>(event.attr.config)});
+	Tracepoint tracepoint{recording::kTracepointIdBase + index, static_cast<uint16_t>(event.attr.config), {}};
+	for (unsigned i = 0; i < layout->texts; i++)
+		tracepoint.texts.push_back(layout->text_offsets[i] - NP_COMMON_FIELDS);
+	tracepoints.push_back(std::move(tracepoint));
 	if (event.probe)
 		return probes->add(event, number, &links);
 	perf_event_attr attr = {};
@@ -170,9 +174,7 @@ Status BpfTracepoints::Impl::attach(const PlannedEvent &event, std::size_t index
 	if (!place.valid())
 		return failure("open a tracepoint for", errno);
 	LIBBPF_OPTS(bpf_perf_event_opts, options, .bpf_cookie = number);
-	links.emplace_back(bpf_program__attach_perf_event_opts(
-		layout->texts > 0 ? program->progs.np_tracepoint_with_texts : program->progs.np_tracepoint, place.get(),
-		&options));
+	links.emplace_back(bpf_program__attach_perf_event_opts(program->progs.np_tracepoint, place.get(), &options));
 	if (!links.back())
 		return failure("attach", errno);
 	// Only the program is wanted; libbpf has enabled the event, which would count beside it.
@@ -180,21 +182,38 @@ Status BpfTracepoints::Impl::attach(const PlannedEvent &event, std::size_t index
 	return Done{};
 }
 
-int BpfTracepoints::Impl::take(void *context, void *data, std::size_t size)
+void BpfTracepoints::Impl::take(void *context, std::string_view record)
 {
 	auto *self = static_cast<Impl *>(context);
 	np_tracepoint_event event;
-	const bool whole = size >= sizeof event;
+	const bool whole = record.size() >= sizeof event;
 	if (whole)
-		std::memcpy(&event, data, sizeof event);
-	if (!whole || event.size > size - sizeof event || event.tracepoint >= self->tracepoints.size()) {
-		self->counts.bad_records++;
-	} else {
-		self->append(event, {static_cast<const char *>(data) + sizeof event, event.size});
-		if (event.cpu < self->taken.size())
-			self->taken[event.cpu] += kBpfRingRecordHeader + size;
+		std::memcpy(&event, record.data(), sizeof event);
+	record.remove_prefix(std::min(record.size(), sizeof event));
+	if (!whole || event.size > record.size() || event.tracepoint >= self->tracepoints.size()) {
+		self->bad_records++;
+		return;
 	}
-	return self->room-- > 0 ? 0 : -ECANCELED; // fast programs must not keep the recorder here for ever
+	const std::string_view fields = record.substr(0, event.size);
+	const Tracepoint &tracepoint = self->tracepoints[event.tracepoint];
+	self->append(event, tracepoint.texts.empty() ? fields
+						     : self->with_texts(tracepoint, fields, record.substr(event.size)));
+}
+
+// The texts are behind the record, as they are to be; its fields are to say where: __data_loc.
+std::string_view BpfTracepoints::Impl::with_texts(const Tracepoint &tracepoint, std::string_view fields,
+						  std::string_view texts)
+{
+	fields_with_texts.assign(fields);
+	for (const uint32_t at : tracepoint.texts) {
+		const std::string_view text = texts.substr(0, texts.find('\0'));
+		texts.remove_prefix(std::min(texts.size(), text.size() + 1));
+		const uint64_t location = (NP_COMMON_FIELDS + fields_with_texts.size()) | (text.size() + 1) << 16;
+		if (at + sizeof location <= fields.size())
+			std::memcpy(&fields_with_texts[at], &location, sizeof location);
+		fields_with_texts.append(text).push_back('\0');
+	}
+	return fields_with_texts;
 }
 
 // As perf would have written it. Each field goes where it belongs at once: this runs once an event.
@@ -228,11 +247,11 @@ void BpfTracepoints::Impl::update_counts()
 	for (std::size_t number = 0; number < tracepoints.size(); number++)
 		dropped += __atomic_load_n(&program->bss->np_dropped[number], __ATOMIC_RELAXED);
 	counts.dropped = dropped;
+	counts.bad_records = bad_records + rings.corrupt();
 	counts.recursion_misses = 0;
 	const auto &programs = program->progs;
-	for (const bpf_program *each :
-	     {programs.np_tracepoint, programs.np_tracepoint_with_texts, programs.np_call_begin, programs.np_call_end,
-	      programs.np_function_begin, programs.np_function_end})
+	for (const bpf_program *each : {programs.np_tracepoint, programs.np_call_begin, programs.np_call_end,
+					programs.np_function_begin, programs.np_function_end})
 		if (const int descriptor = bpf_program__fd(each); descriptor >= 0) // it was loaded
 			counts.recursion_misses += recursion_misses(descriptor);
 }
@@ -274,13 +293,10 @@ int BpfTracepoints::descriptor() const
 
 double BpfTracepoints::drain(std::string *to)
 {
-	std::fill(impl_->taken.begin(), impl_->taken.end(), 0);
 	impl_->to = to;
-	impl_->room = impl_->rings.most_records(sizeof(np_tracepoint_event));
-	impl_->rings.drain();
+	const double fullest = impl_->rings.drain(Impl::take, impl_.get());
 	impl_->update_counts();
-	return std::min(1.0, static_cast<double>(*std::max_element(impl_->taken.begin(), impl_->taken.end())) /
-				     static_cast<double>(impl_->ring_bytes));
+	return fullest;
 }
 
 const std::vector<std::string> &BpfTracepoints::problems() const

@@ -239,8 +239,7 @@ std::string with_texts_for_pointers(std::string format, std::vector<uint32_t> *o
 		return format;
 	for (const recording::EventField &field : parsed->fields) {
 		const bool is_pointer = field.size == 8 && (field.type == "const char *" || field.type == "char *");
-		if (!is_pointer || offsets->size() == NP_MOST_TEXTS ||
-		    field.offset + 8 > NP_COMMON_FIELDS + NP_RECORD_WITH_TEXTS)
+		if (!is_pointer || offsets->size() == NP_MOST_TEXTS)
 			continue;
 		const std::string line =
 			fmt::format("\tfield:{} {};\toffset:{};\tsize:8;", field.type, field.name, field.offset);

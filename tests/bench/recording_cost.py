@@ -99,6 +99,7 @@ def driver_events(bench):
         bench.no_row("an event of a driver: CPU of the program, an event", "needs root and perf", "<= 0.6")
         return
     calls = 300_000
+    unsampled = ["-e", "cpu-clock", "-F", "1", "--no-anatomy"]  # as perf record of an event
     for what, mode, description, event in (
             ("an event of a driver with the text that a field points to", "paths", BY_NAME, "sys_enter_faccessat"),
             ("an event of a driver's ioctl with what its argument points to", "ioctls", BY_IOCTL, "sys_enter_ioctl")):
@@ -108,7 +109,7 @@ def driver_events(bench):
         plain, ours, peer = [], [], []
         for _ in range(9):
             plain.append(cpu_of(bench, work)[0])
-            ours.append(cpu_of(bench, [bench.neuroperf, "record", "-q", "--no-anatomy", "--driver", "none", "--driver-file",
+            ours.append(cpu_of(bench, [bench.neuroperf, "record", "-q", *unsampled, "--driver", "none", "--driver-file",
                                        bench.path("driver.json"), "-m", "4M", "-o", bench.path("d.data"), "--", *work])[0])
             peer.append(cpu_of(bench, [*PERF_RECORD, "-e", f"syscalls:{event}", "-m", "4M", "-o", bench.path("p.data"), "--",
                                        *work])[0])

@@ -263,17 +263,19 @@ TEST(DriverFormats, PointersToTextsBecomeTexts)
 	const std::string format = std::string("name: job\nID: 7\nformat:\n") + kCommon +
 				   "\tfield:const char * event;\toffset:8;\tsize:8;\tsigned:0;\n"
 				   "\tfield:void * job;\toffset:16;\tsize:8;\tsigned:0;\n"
-				   "\tfield:const char * far;\toffset:1000;\tsize:8;\tsigned:0;\n\n"
+				   "\tfield:const char * far;\toffset:1000;\tsize:8;\tsigned:0;\n"
+				   "\tfield:const char * third;\toffset:1008;\tsize:8;\tsigned:0;\n\n"
 				   "print fmt: \"%s %p\", REC->event, REC->job\n";
 	const std::string changed = with_texts_for_pointers(format, &offsets);
-	EXPECT_THAT(offsets, ElementsAre(8)) << "the last one is beyond what is copied";
+	EXPECT_THAT(offsets, ElementsAre(8, 1000)) << "the last one is beyond what is copied";
 	EXPECT_THAT(changed, HasSubstr("print fmt: \"%s %p\", __get_str(event), REC->job"));
 	const auto parsed = recording::parse_format_text("npu", changed);
 	ASSERT_TRUE(parsed.ok());
 	EXPECT_TRUE(parsed->field("event")->is_text);
 	EXPECT_TRUE(parsed->field("event")->is_data_loc);
 	EXPECT_FALSE(parsed->field("job")->is_text);
-	EXPECT_FALSE(parsed->field("far")->is_text);
+	EXPECT_TRUE(parsed->field("far")->is_text);
+	EXPECT_FALSE(parsed->field("third")->is_text);
 	EXPECT_EQ(with_texts_for_pointers("nothing", &offsets), "nothing");
 	EXPECT_THAT(offsets, IsEmpty());
 }

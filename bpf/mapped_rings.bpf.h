@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A ring for each CPU in memory that the recorder maps (collector/mapped_rings.hpp), for BPF programs that perf runs:
+ * of them the kernel lets one at a time run on a CPU (trace_call_bpf), so a ring has one writer. A record costs a fifth
+ * of what it does in BPF's own rings, which must do for any number of writers, and is as long as it turns out to be.
+ */
+#ifndef NEUROPERF_MAPPED_RINGS_BPF_H
+#define NEUROPERF_MAPPED_RINGS_BPF_H
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/mapped_ring.h"
+
+/* The recorder sets the number of entries of both. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct np_ring_positions);
+} np_positions SEC(".maps"); /* by CPU */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct np_ring_chunk);
+} np_chunks SEC(".maps"); /* those of the first CPU, then of the next */
+
+/* Whatever is in there, the recorder is to come. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, NP_WAKEUP_RING_BYTES);
+} np_wakeups SEC(".maps");
+
+const volatile __u32 np_ring_chunks = 1; /* of each CPU; a power of two */
+/* A ring that is fuller than this wakes the recorder up, and again with each quarter of this that comes on top: each
+ * time costs the recorded program an interrupt, and in virtual machines some microseconds. */
+const volatile __u64 np_wakeup_bytes = 1 << 19;
+
+struct np_room {
+	struct np_ring_positions *ring;
+	char *record;
+	__u64 position; /* of the record */
+};
+
+static __always_inline char *np_chunk_at(__u32 cpu, __u64 position)
+{
+	const __u32 chunks = np_ring_chunks;
+	const __u32 index = cpu * chunks + (__u32)((position / NP_RING_CHUNK) & (chunks - 1));
+	return bpf_map_lookup_elem(&np_chunks, &index);
+}
+
+/* Room for a record of at most `most` bytes, which is a constant; np_put() makes it one. 0: the ring has none. */
+static __always_inline char *np_room_for(struct np_room *room, __u64 most)
+{
+	const __u32 cpu = bpf_get_smp_processor_id();
+	struct np_ring_positions *ring = bpf_map_lookup_elem(&np_positions, &cpu);
+	if (!ring)
+		return 0;
+	__u64 position = ring->written, offset = position % NP_RING_CHUNK;
+	if (offset > NP_RING_CHUNK - sizeof(struct np_ring_record) - most) {
+		char *chunk = np_chunk_at(cpu, position);
+		if (!chunk)
+			return 0;
+		((struct np_ring_record *)(chunk + (offset & ~7ull)))->size = NP_RING_NEXT_CHUNK;
+		position += NP_RING_CHUNK - offset;
+		offset = 0;
+	}
+	if (position + sizeof(struct np_ring_record) + most - ring->read > (__u64)np_ring_chunks * NP_RING_CHUNK)
+		return 0;
+	char *chunk = np_chunk_at(cpu, position);
+	if (!chunk)
+		return 0;
+	room->ring = ring;
+	room->position = position;
+	room->record = chunk + offset;
+	return room->record + sizeof(struct np_ring_record);
+}
+
+/* What was written before is to be seen before. */
+static __always_inline void np_publish(struct np_ring_positions *ring, __u64 written)
+{
+#ifdef __TARGET_ARCH_x86
+	asm volatile("" ::: "memory");
+	*(volatile __u64 *)&ring->written = written;
+#else
+	__sync_lock_test_and_set(&ring->written, written);
+#endif
+}
+
+/* The first `size` bytes of the room are a record. */
+static __always_inline void np_put(struct np_room *room, __u64 size)
+{
+	((struct np_ring_record *)room->record)->size = size;
+	const __u64 end = room->position + sizeof(struct np_ring_record) + ((size + 7) & ~7ull);
+	const __u64 begin = room->ring->written; /* a chunk may end before the record */
+	np_publish(room->ring, end);
+	if (end - room->ring->read <= np_wakeup_bytes)
+		return;
+	const __u64 step = np_wakeup_bytes / 4, nothing = 0;
+	if (end / step != begin / step)
+		bpf_ringbuf_output(&np_wakeups, (void *)&nothing, sizeof(nothing), BPF_RB_FORCE_WAKEUP);
+}
+
+#endif

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// The recorder's side of bpf/mapped_rings.bpf.h: rings of a BPF program in mapped memory, one for each CPU.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "bpf/mapped_ring.h"
+#include "collector/bpf_support.hpp"
+
+struct bpf_map;
+
+namespace neuroperf::collector {
+
+struct MappedRingMaps {
+	bpf_map *positions = nullptr, *chunks = nullptr, *wakeups = nullptr;
+};
+
+class MappedRings {
+public:
+	using Take = void (*)(void *context, std::string_view record);
+
+	MappedRings() = default;
+	~MappedRings();
+	MappedRings(const MappedRings &) = delete;
+	MappedRings &operator=(const MappedRings &) = delete;
+
+	// Before the program is loaded: how large its maps are to be. `ring_bytes`: of each CPU, as from
+	// bpf_ring_bytes. Returns 0, or libbpf's error.
+	static int size(const MappedRingMaps &maps, const std::vector<unsigned> &cpus, std::size_t ring_bytes);
+	// Once it is loaded. False: errno says why not, `doing` what failed.
+	bool map(const MappedRingMaps &maps, const std::vector<unsigned> &cpus, std::size_t ring_bytes,
+		 std::string_view *doing);
+
+	int descriptor() const; // readable when a ring asks to be drained
+	// Gives what was in the rings when it began to `take`, ring by ring. Returns how full the fullest was, 0 to 1.
+	double drain(Take take, void *context);
+	// Contents that make no sense; the ring was emptied.
+	uint64_t corrupt() const { return corrupt_; }
+
+private:
+	double drain_ring(unsigned cpu, Take take, void *context);
+
+	std::vector<unsigned> cpus_;
+	std::size_t ring_bytes_ = 0;
+	np_ring_positions *positions_ = nullptr; // by CPU
+	const char *chunks_ = nullptr;
+	std::size_t positions_bytes_ = 0, chunks_bytes_ = 0; // mapped
+	BpfRing wakeups_;
+	uint64_t corrupt_ = 0;
+};
+
+} // namespace neuroperf::collector
