@@ -25,7 +25,7 @@ struct RecordOptions {
 	std::vector<std::string> command_line; // of the recorder, as typed
 	std::string output = "neuroperf.data";
 	std::vector<std::string> events;        // as typed; empty: the best clock for sampling
-	unsigned frequency_hz = 999;            // samples per second and CPU, or task
+	std::optional<unsigned> frequency_hz;   // samples per second and CPU, or task; nothing: what they cost decides
 	std::optional<uint64_t> period;         // a sample every so many events instead
 	CallGraph callgraph = CallGraph::none;  // with each sample
 	uint32_t stack_bytes = 8192;            // copied with each sample for CallGraph::dwarf

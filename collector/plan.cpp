@@ -262,24 +262,43 @@ bool filters_samples(const Plan &plan, const RecordOptions &options, const HostS
 	return events > kManyEvents;
 }
 
-unsigned frequency_to_be_had(const RecordOptions &options, const HostSnapshot &host)
+constexpr unsigned kFrequencies[] = {999, 249, 99}; // Hz, to choose from
+constexpr double kNotableShare = 0.01;              // of CPU time; what costs more is not done unasked
+
+// Of a busy CPU, where it is known: of the software clock.
+double sampling_share(const HostSnapshot &host, unsigned frequency_hz)
 {
-	return host.max_sample_rate == 0 ? options.frequency_hz : std::min(options.frequency_hz, host.max_sample_rate);
+	return static_cast<double>(host.sample_cost_ns.value_or(0)) * frequency_hz / 1e9;
 }
 
-// Of CPU time, from which on it is said.
-constexpr double kNotableShare = 0.01;
+unsigned wanted_frequency(const RecordOptions &options, const HostSnapshot &host)
+{
+	if (options.frequency_hz || !options.events.empty())
+		return options.frequency_hz.value_or(kFrequencies[0]);
+	for (const unsigned frequency_hz : kFrequencies)
+		if (sampling_share(host, frequency_hz) <= kNotableShare)
+			return frequency_hz;
+	return std::end(kFrequencies)[-1];
+}
 
-// "; a sample costs 22 us here: 2.2 % of a busy CPU": of the software clock alone it is known.
+unsigned frequency_to_be_had(const RecordOptions &options, const HostSnapshot &host)
+{
+	const unsigned wanted = wanted_frequency(options, host);
+	return host.max_sample_rate == 0 ? wanted : std::min(wanted, host.max_sample_rate);
+}
+
+// "; a sample costs 22 us here: 0.5 % of a busy CPU (2.2 % with -F 999)": where the usual frequency would cost much.
 std::string cost_text(const RecordOptions &options, const HostSnapshot &host)
 {
-	const unsigned frequency_hz = frequency_to_be_had(options, host);
-	const double share = static_cast<double>(host.sample_cost_ns.value_or(0)) * frequency_hz / 1e9;
-	if (!options.events.empty() || options.period || share < kNotableShare)
+	const unsigned frequency_hz = frequency_to_be_had(options, host), usual = kFrequencies[0];
+	const double share = sampling_share(host, frequency_hz);
+	const bool is_chosen = !options.frequency_hz && frequency_hz < usual;
+	if (!options.events.empty() || options.period || (share < kNotableShare && !is_chosen))
 		return "";
-	return fmt::format("; a sample costs {:.0f} us here: {:.1f} % of a busy CPU (-F {} for {:.1f} %)",
-			   static_cast<double>(*host.sample_cost_ns) / 1e3, share * 100, frequency_hz / 4,
-			   share * 100 / 4);
+	return fmt::format("; a sample costs {:.0f} us here: {:.1f} % of a busy CPU{}",
+			   static_cast<double>(*host.sample_cost_ns) / 1e3, share * 100,
+			   is_chosen ? fmt::format(" ({:.1f} % with -F {})", sampling_share(host, usual) * 100, usual)
+				     : fmt::format(" (-F {} for {:.1f} %)", frequency_hz / 4, share * 100 / 4));
 }
 
 // Nothing where BPF programs take every event.
@@ -292,9 +311,9 @@ void plan_sampling_item(const RecordOptions &options, const HostSnapshot &host, 
 		"sampling", PlanItem::State::open,
 		fmt::format("{} {}{}{}", what, target_text(*plan), call_graph_text(options), cost_text(options, host)),
 		""};
-	if (!options.period && frequency_to_be_had(options, host) != options.frequency_hz) {
+	if (!options.period && plan->frequency_hz != wanted_frequency(options, host)) {
 		item.state = PlanItem::State::degraded;
-		item.detail += fmt::format("; {} Hz is more than the kernel allows", options.frequency_hz);
+		item.detail += fmt::format("; {} Hz is more than the kernel allows", wanted_frequency(options, host));
 		item.remedy = "raise kernel.perf_event_max_sample_rate";
 	}
 	plan->items.push_back(std::move(item));
@@ -303,8 +322,9 @@ void plan_sampling_item(const RecordOptions &options, const HostSnapshot &host, 
 void plan_events(const std::vector<EventGroup> &groups, const RecordOptions &options, const HostSnapshot &host,
 		 Plan *plan)
 {
+	plan->frequency_hz = frequency_to_be_had(options, host);
 	for (const EventGroup &group : groups)
-		plan_group(group, options, host, frequency_to_be_had(options, host), plan);
+		plan_group(group, options, host, plan->frequency_hz, plan);
 	plan_side_band(options, host, plan);
 	plan->filters_samples = filters_samples(*plan, options, host);
 	if (auto item = tracepoints_item(*plan, options, host))

@@ -50,6 +50,7 @@ struct Plan {
 	Target target;
 	// The first carries the side band: programs, mappings, tasks. Empty: no samples, in-process events alone.
 	std::vector<PlannedEvent> events;
+	unsigned frequency_hz = 0;    // of events that are sampled by it
 	std::size_t ring_pages = 128; // data pages of each CPU's perf ring: 512 KiB, what perf takes unprivileged
 	bool counter_clock = true;    // in-process stamps from the CPU's counter, else clock_gettime
 	bool attach = false;          // to the probes of processes that run already

@@ -78,7 +78,7 @@ std::string make_private_section(const RecordOptions &options, const HostSnapsho
 	json["version"] = kVersion;
 	json["command"] = options.command;
 	json["target"] = plan.target.text();
-	json["frequency_hz"] = options.frequency_hz;
+	json["frequency_hz"] = plan.frequency_hz;
 	json["callgraph"] = options.callgraph != CallGraph::none;
 	json["sampling"] = sampled ? nlohmann::ordered_json(plan.sampling_name()) : nlohmann::ordered_json();
 	// Calls may be under way when the file begins: their ends come alone.

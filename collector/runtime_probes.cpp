@@ -307,7 +307,11 @@ void RuntimeProbes::Impl::attach_entries(const RuntimeMatch &match, int file, Ru
 				{found.probe_offset, NP_COOKIE(number, function, found.pushed_bytes, place.is_span())});
 	}
 	told->functions_attached = probes.add(kind, program->progs.np_runtime_entry, file, std::move(kept), false);
-	told->functions_attached += probes.add(kind, program->progs.np_runtime_entry, file, std::move(sampled), true);
+	const auto is_met = [bss = program->bss](uint64_t cookie) {
+		return bss->np_met[NP_COOKIE_FUNCTION(cookie) % std::size(bss->np_met)] != 0;
+	};
+	told->functions_attached +=
+		probes.add(kind, program->progs.np_runtime_entry, file, std::move(sampled), true, is_met);
 }
 
 // What was hit has been drained: what it has cost is known.
@@ -315,14 +319,16 @@ void RuntimeProbes::Impl::keep_within_budget()
 {
 	const bool had_hits = budget.has_hits();
 	const bool on = budget.settle(monotonic_now_ns());
-	if (!on && (probes.is_on() || !had_hits))
+	const uint64_t begin = monotonic_now_ns();
+	const bool switches = on != probes.is_on();
+	if (!on && !switches && !had_hits)
 		spans.end_sampled(emit()); // nobody sees their ends
-	if (on != probes.is_on()) {
-		const uint64_t begin = monotonic_now_ns();
+	if (switches) {
 		counts.not_put_back += probes.switch_to(on);
-		budget.add_switch(monotonic_now_ns() - begin);
+		spans.rest_until(on ? monotonic_now_ns() : UINT64_MAX);
 	}
-	probes.work();
+	if (probes.work() || switches)
+		budget.add_switch(monotonic_now_ns() - begin);
 	counts.sampled_on_ns = budget.on_ns();
 	counts.watched_ns = budget.watched_ns();
 	counts.times_off = budget.times_off();

@@ -118,6 +118,8 @@ void RuntimeSpans::enter(const np_runtime_event &event, const Emit &emit)
 {
 	const NumberedPlace &place = places_[event.place];
 	counts_.hits++;
+	if (is_left_out(event))
+		return;
 	hits_[event.place]++;
 	if (threads_.size() >= kMostThreads && !threads_.contains(event.tid))
 		threads_.clear(); // long gone, most of them
@@ -167,6 +169,17 @@ void RuntimeSpans::enter(const np_runtime_event &event, const Emit &emit)
 	begin(call, event, emit);
 	if (!submits)
 		thread.open.push_back(call);
+}
+
+bool RuntimeSpans::is_left_out(const np_runtime_event &event) const
+{
+	if (event.time_ns >= rests_until_ns_ || !places_[event.place].place->may_be_sampled())
+		return false;
+	const auto found = threads_.find(event.tid);
+	if (found == threads_.end() || found->second.open.empty())
+		return true;
+	const Open &caller = found->second.open.back();
+	return !may_be_sampled(caller) || caller.stack <= event.stack + functions_[event.function].pushed_bytes;
 }
 
 // A virtual function may call what it overrides, or jump there: that is no call of its own. A jump looks as if the

@@ -82,7 +82,10 @@ public:
 	// ended, or nobody will know when: they do not stay open for the samples of what comes behind. Inferences may
 	// last, and stay.
 	void watch_callers(uint64_t from_ns, const Emit &emit);
-	// Probes of places that may be sampled are taken off: ends of open calls will not be seen.
+	// Probes of places that may be sampled are being taken off, or are not back before this time: calls that begin
+	// cost what they cost, but their ends may not be seen. What is open goes on, with what it calls.
+	void rest_until(uint64_t time_ns) { rests_until_ns_ = time_ns; }
+	// They are off: ends of open calls will not be seen.
 	void end_sampled(const Emit &emit);
 	// At the end: open calls of processes that have ended too were not seen to end.
 	void finish(uint64_t time_ns, const std::function<bool(uint32_t pid)> &has_ended, const Emit &emit);
@@ -129,6 +132,7 @@ private:
 	bool is_start_up(uint32_t pid, const NumberedPlace &place) const;
 	void count_end(const Open &open, uint32_t pid);
 	bool is_watched(const RuntimeCaller &caller, uint64_t time_ns);
+	bool is_left_out(const np_runtime_event &event) const;
 	bool may_be_sampled(const Open &call) const { return places_[call.place].place->may_be_sampled(); }
 	void end_innermost(const std::function<bool(const Open &call)> &has_ended, const Emit &emit);
 
@@ -138,6 +142,7 @@ private:
 	std::vector<Return> returns_;                            // by probe
 	std::vector<std::array<uint64_t, kHitClasses>> entries_; // hits by place
 	ProbeCosts costs_;
+	uint64_t rests_until_ns_ = 0;
 	std::map<RuntimeCaller, uint64_t> callers_; // since when they are watched; UINT64_MAX: not yet
 	std::vector<RuntimeCaller> fresh_callers_, taken_callers_;
 	std::unordered_map<uint32_t, Thread> threads_;

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Probes at many places of files, of which some can be taken off and put back while the others stay.
+//
+// The kernel takes some 30 us for each place, and a file may have thousands, of which a program calls a few dozens. So
+// only those are switched that have been hit: once, all of the file's go, and the others come back by themselves and
+// stay, since they cost nothing. Nothing is on a place twice, so what is hit in between is not seen.
 #pragma once
 
 #include <cstddef>
-#include <span>
+#include <functional>
+#include <optional>
 #include <vector>
 
 #include "collector/uprobe.hpp"
@@ -16,26 +21,37 @@ namespace neuroperf::collector {
 
 class SwitchedProbes {
 public:
+	// Whether the place with this cookie has been hit; empty: all have.
+	using IsMet = std::function<bool(uint64_t cookie)>;
+
 	// Attaches; returns how many places the kernel took. Those that are `switchable` wait until they are on.
 	std::size_t add(UprobeKind kind, const bpf_program *program, int file, std::vector<UprobeSpot> spots,
-			bool switchable);
+			bool switchable, IsMet is_met = {});
 	bool is_on() const { return on_; }
 	// Taking off goes on beside the caller's work. Returns how many places the kernel refused.
 	std::size_t switch_to(bool on);
-	// Now and then: goes on with what is to be taken off.
-	void work() { taken_off_.work(); }
+	// Now and then: goes on with what is to be taken off. Returns whether something came back by itself.
+	bool work();
 	// Takes all off, and waits until they are.
 	void detach();
 
 private:
+	// At some places of a file, let go together.
+	struct Link {
+		std::vector<UprobeSpot> spots;
+		std::optional<std::size_t> wanted; // of them: as many as the kernel took the first time
+		std::vector<Uprobe> probes;        // empty while they are off
+	};
 	struct Group {
 		UprobeKind kind;
 		const bpf_program *program;
 		UniqueFd file;
-		std::vector<UprobeSpot> spots;
-		std::size_t wanted;         // of them: as many as the kernel took the first time
-		std::vector<Uprobe> probes; // empty while they are off
+		IsMet is_met;
+		Link switched;
+		Link idle; // never hit: on, or soon
 	};
+	static std::size_t attach(const Group &group, Link *link);
+	void take_off(Group *group);
 
 	bool on_ = true;
 	std::vector<Uprobe> kept_;

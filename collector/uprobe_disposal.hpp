@@ -19,6 +19,7 @@ public:
 	void add(std::vector<Uprobe> probes);
 	// Begins with what was added, unless it is at work; to be called now and then.
 	void work();
+	bool is_done() const { return waiting_.empty() && !busy_; }
 	// Waits until all that were added are gone.
 	void finish();
 

@@ -57,10 +57,12 @@ void add_record(CLI::App &app, RecordCommand *command)
 	add_each(record, "-e,--event", &options.events,
 		 "Sample these events: cycles, r1a8, cpu/event=0x3c/, sched:sched_switch, {a,b}:S, ...; repeatable")
 		->type_name("EVENTS");
-	CLI::Option *frequency = record->add_option("-F,--freq", options.frequency_hz, "Samples per second and CPU")
-					 ->check(CLI::Range(1u, 1000000u).description(""))
-					 ->type_name("HZ")
-					 ->capture_default_str();
+	CLI::Option *frequency =
+		record->add_option("-F,--freq", options.frequency_hz,
+				   "Samples per second and CPU; without this 999, or 249 or 99 where those would take "
+				   "more than 1 % of a busy CPU")
+			->check(CLI::Range(1u, 1000000u).description(""))
+			->type_name("HZ");
 	record->add_option("-c,--count", options.period, "Instead: a sample every so many events")
 		->check(CLI::Range(uint64_t{1}, uint64_t{1} << 62).description(""))
 		->type_name("N")

@@ -235,6 +235,7 @@ def faults_as_fentry_says(test, recording):
 
 Check = collections.namedtuple("Check", "name guests command judges")
 RECORD = "neuroperf record -o $DATA"
+SAMPLED = f"{RECORD} -F 999"  # however much a sample costs
 AS_NOBODY = "su -s /bin/sh nobody -c"
 PARANOID = "echo {} >/proc/sys/kernel/perf_event_paranoid"
 IN_TRACEFS = "cd /sys/kernel/tracing"
@@ -257,17 +258,17 @@ UNDER_WAY = "npu_work -n 6 -t 3 -d 3 -u 300 -m 7 -l 5 -f vnpu & npu_work -n 8 -t
 NPU_TOTALS = ("for file in *_total queue_depth; do echo $file $(cat $file); done;"
               "while read -r line; do echo neuron_activity $line; done <neuron_activity")
 CHECKS = (
-    Check("layers", ALL, f"{RECORD} known_work", (exact_layers, samples, layers_by_functions, read_by_perf)),
-    Check("call_chains", ALL, f"{RECORD} -g known_work", (exact_layers, samples, read_by_perf)),
+    Check("layers", ALL, f"{SAMPLED} known_work", (exact_layers, samples, layers_by_functions, read_by_perf)),
+    Check("call_chains", ALL, f"{SAMPLED} -g known_work", (exact_layers, samples, read_by_perf)),
     Check("processes", ALL, f"{RECORD} --follow sh -c 'known_work 50 & known_work 50; wait'", (exact_by_process,)),
-    Check("software_clocks", X86, f"{RECORD} known_work 100",
+    Check("software_clocks", X86, f"{SAMPLED} known_work 100",
           (exact_layers, sampled_with("cpu-clock"), says("stamped by clock_gettime"),
            quality_tells("hardware counters: this machine offers none"))),
     Check("hardware_cycles", ARM, f"{RECORD} known_work", (sampled_with("cycles"), cycles_of_the_work)),
     # Debian's kernels know a level above perf's own: 3 allows nothing to those without privilege.
     Check("no_perf_events", ALL, f"{PARANOID.format(3)}; {AS_NOBODY} '{RECORD} known_work'",
           (exact_layers, no_samples, says("perf_event_paranoid (now 3)"))),
-    Check("user_only", X86, f"{PARANOID.format(2)}; {AS_NOBODY} '{RECORD} known_work'",
+    Check("user_only", X86, f"{PARANOID.format(2)}; {AS_NOBODY} '{SAMPLED} known_work'",
           (exact_layers, samples, sampled_with("cpu-clock:u"), says("missing   kernel samples"))),
     Check("user_only_cycles", ARM, f"{PARANOID.format(2)}; {AS_NOBODY} '{RECORD} known_work'",
           (exact_layers, samples, sampled_with("cycles:u"), cycles_of_the_work, says("missing   kernel samples"))),
@@ -287,22 +288,22 @@ CHECKS = (
     Check("one_counter", ARM, f"{RECORD} -c 1000000 -e cycles:u known_work", (counted_all_the_time,)),
     Check("two_counters", ARM, f"{RECORD} -c 1000000 -e cycles:u,instructions:u known_work", (counted_all_the_time,)),
     Check("no_such_counter", ARM, REFUSED.format("-e branch-misses known_work"), (refuses("branch-misses"),)),
-    Check("dwarf", ALL, f"{RECORD} --call-graph dwarf known_work", (exact_layers, samples, whole_chains, read_by_perf)),
+    Check("dwarf", ALL, f"{SAMPLED} --call-graph dwarf known_work", (exact_layers, samples, whole_chains, read_by_perf)),
     Check("tracepoints", ALL, f"{RECORD} -v {SWITCHES_AND_CALLS} known_work 10 50", (calls_and_switches, copied_by_bpf)),
     Check("tracepoints_by_perf", X86, f"{RECORD} --no-bpf {SWITCHES_AND_CALLS} known_work 10 50", (calls_and_switches,)),
     Check("a_cpu_goes_and_comes", X86, f"{RECORD} --follow sh -c 'known_work 100 & {HOTPLUG}; wait'",
           (exact_layers, read_by_perf)),
-    Check("on_and_off_cpu", X86, f"{RECORD} known_work 100 50", (waits_as_told,)),
+    Check("on_and_off_cpu", X86, f"{SAMPLED} known_work 100 50", (waits_as_told,)),
     Check("on_and_off_cpu_exactly", ARM, f"{RECORD} known_work 300 50", (waits_as_told, on_cpu_for_its_instructions)),
     Check("no_tracefs", ALL, f"umount /sys/kernel/tracing; {REFUSED.format('-e sched:sched_switch known_work')}; "
           "mount -t tracefs tracefs /sys/kernel/tracing",
           (refuses("tracefs is not mounted", "as root: mount -t tracefs tracefs /sys/kernel/tracing"),)),
     Check("whole_machine", X86, f"known_work 100000 & {RECORD} -a -d 3; kill $!", (whole_machine,)),
     # The pauses: perf events (before 6.6) raise the semaphore a moment before the program behind them is there.
-    Check("running_process", ALL, f"known_work 1000 300 wait & {RECORD} -p $!", (exact_layers, samples)),
-    Check("compressed", ALL, f"{RECORD} -z known_work", (exact_layers, samples, read_by_perf)),
+    Check("running_process", ALL, f"known_work 1000 300 wait & {SAMPLED} -p $!", (exact_layers, samples)),
+    Check("compressed", ALL, f"{SAMPLED} -z known_work", (exact_layers, samples, read_by_perf)),
     Check("doctor", X86, "neuroperf doctor",
-          (says("ok        sampling: cpu-clock at 999 Hz on 2 CPUs", "missing   hardware counters: this machine",
+          (says("ok        sampling: cpu-clock at ", " Hz on 2 CPUs", "missing   hardware counters: this machine",
                 "degraded  in-process events", "ok        tracepoints", "ok        layers of running programs"),)),
     Check("doctor_of_counters", ARM, "neuroperf doctor",
           (says("ok        sampling: cycles at 999 Hz on 1 CPU", "ok        in-process events", "ok        tracepoints",

@@ -94,7 +94,7 @@ class Attach(unittest.TestCase):
         self.assertEqual(recorder.wait(10), 0)
 
     def test_control_c_is_a_good_end(self):
-        recorder = subprocess.Popen([NEUROPERF, "record", "-q", "-p", str(self.worker.pid), "-o", self.path])
+        recorder = subprocess.Popen([NEUROPERF, "record", "-q", "-F", "999", "-p", str(self.worker.pid), "-o", self.path])
         time.sleep(0.5)
         recorder.send_signal(signal.SIGINT)
         self.assertEqual(recorder.wait(10), 0)

@@ -67,7 +67,7 @@ class PlainUser(Privileges):
         os.mkdir(self.file("out"))
         os.chown(self.file("out"), NOBODY, NOBODY)
         path = self.file("out/recording.data")
-        words = [self.copy(NEUROPERF), "record", "-o", path, *options, *map(str, command)]
+        words = [self.copy(NEUROPERF), "record", "-o", path, "-F", "999", *options, *map(str, command)]
         return support.Recording(path, support.run(words, preexec_fn=become_nobody))
 
     def test_layers_are_complete_and_samples_user_only(self):

@@ -68,6 +68,11 @@ def told_layers(output):
             for name, pid, calls, spikes, synops, macs in LAYER_LINE.findall(output)]
 
 
+def sampled(options):
+    """As often as tests count on, however much a sample costs here: without -F that decides."""
+    return options if {"-F", "-c", "-e"} & set(options) else ("-F", "999", *options)
+
+
 class Recording:
     """A finished `neuroperf record` and the file it wrote."""
 
@@ -167,13 +172,13 @@ class IntegrationTest(unittest.TestCase):
     def record(self, *command, options=(), name="recording.data", **run_options):
         path = self.file(name)
         words = [str(word) for word in command]
-        return Recording(path, run([NEUROPERF, "record", "-o", path, *options, "--", *words], **run_options))
+        return Recording(path, run([NEUROPERF, "record", "-o", path, *sampled(options), "--", *words], **run_options))
 
     def start_record(self, *command, options=(), name="recording.data", **popen_options):
         """A recorder in a process group of its own; finish_record() collects it."""
         popen_options.setdefault("start_new_session", True)
         words = [str(word) for word in command]
-        process = subprocess.Popen([NEUROPERF, "record", "-o", self.file(name), *options, "--", *words],
+        process = subprocess.Popen([NEUROPERF, "record", "-o", self.file(name), *sampled(options), "--", *words],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                    **popen_options)
         self.addCleanup(self._end, process)

@@ -212,14 +212,38 @@ TEST(Plan, WhatASampleCostsIsSaidWhereItIsMuch)
 {
 	HostSnapshot host = virtual_machine();
 	host.sample_cost_ns = 22'000;
-	EXPECT_THAT(item(plan_for(host), "sampling")->detail,
-		    HasSubstr("; a sample costs 22 us here: 2.2 % of a busy CPU (-F 249 for 0.5 %)"));
 	RecordOptions options;
+	options.frequency_hz = 999;
+	EXPECT_THAT(item(plan_for(host, options), "sampling")->detail,
+		    HasSubstr("; a sample costs 22 us here: 2.2 % of a busy CPU (-F 249 for 0.5 %)"));
 	options.frequency_hz = 99;
 	EXPECT_THAT(item(plan_for(host, options), "sampling")->detail, Not(HasSubstr("costs")));
 	host.sample_cost_ns = 2'000;
 	EXPECT_THAT(item(plan_for(host), "sampling")->detail, Not(HasSubstr("costs")));
 	EXPECT_THAT(item(plan_for(virtual_machine()), "sampling")->detail, Not(HasSubstr("costs")));
+}
+
+TEST(Plan, UnaskedSamplingCostsLittle)
+{
+	HostSnapshot host = virtual_machine();
+	const auto chosen = [&](uint64_t cost_ns, const RecordOptions &options = {}) {
+		host.sample_cost_ns = cost_ns;
+		const Plan plan = plan_for(host, options);
+		EXPECT_EQ(plan.events.front().attr.sample_freq, plan.frequency_hz);
+		return plan.frequency_hz;
+	};
+	EXPECT_EQ(chosen(10'000), 999u);
+	EXPECT_EQ(chosen(11'000), 249u);
+	EXPECT_EQ(chosen(40'000), 249u);
+	EXPECT_EQ(chosen(41'000), 99u);
+	EXPECT_EQ(chosen(1'000'000), 99u);
+	host.sample_cost_ns = 22'000;
+	EXPECT_THAT(item(plan_for(host), "sampling")->detail,
+		    HasSubstr("cpu-clock at 249 Hz on 3 CPUs; a sample costs 22 us here: 0.5 % of a busy CPU (2.2 % "
+			      "with -F 999)"));
+	RecordOptions options;
+	options.events = {"cpu-clock"};
+	EXPECT_EQ(chosen(22'000, options), 999u) << "asked for";
 }
 
 TEST(Plan, WithoutAConstantCounterTheClockIsCalled)

@@ -200,6 +200,31 @@ TEST_F(Spans, WhenProbesAreTakenOffWhatIsOpenEndsAsOfTheLastEvent)
 		    ElementsAre("+conv2d", "-conv2d", "+conv2d", "[run", "+conv1", "?conv1", "]run", "-conv2d"));
 }
 
+TEST_F(Spans, WhileProbesAreTakenOffOnlyWhatIsOpenGoesOn)
+{
+	name(0x10, "conv1");
+	enter(0, 1000);
+	enter(1, 900, 0x10);
+	spans_.rest_until(UINT64_MAX);
+	enter(2, 800); // in conv1
+	leave(2, 800);
+	leave(1, 900);
+	enter(2, 900);
+	leave(2, 900);
+	leave(0, 1000);
+	enter(0, 1000); // inferences are always recorded
+	leave(0, 1000);
+	enter(2, 900);
+	spans_.rest_until(now_ + 1);
+	enter(2, 900);
+	leave(2, 900);
+	EXPECT_THAT(events(), ElementsAre("[run", "+conv1", "+conv2d", "-conv2d", "-conv1", "]run", "[run", "]run",
+					  "+conv2d", "-conv2d"));
+	EXPECT_EQ(spans_.counts().hits, 7u);
+	EXPECT_EQ(spans_.hits_by_place()[2], 2u);
+	EXPECT_EQ(spans_.counts().entries_without_return, 0u);
+}
+
 TEST_F(Spans, NoLayerThatNobodyWatchedHasAnInferenceInIt)
 {
 	name(0x10, "conv1");

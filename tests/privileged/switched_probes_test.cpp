@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which places of this program have a probe, as its own memory shows.
+#include "collector/switched_probes.hpp"
+
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+#include <usdt_events.skel.h>
+
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <set>
+#include <sstream>
+#include <string>
+#include <thread>
+
+#include "collector/libbpf_messages.hpp"
+#include "tests/privileged/require.hpp"
+
+extern "C" {
+// Each with instructions of its own, so that they are not made one.
+[[gnu::noinline, gnu::aligned(16)]] int np_place_0(int x)
+{
+	return x + 1;
+}
+[[gnu::noinline, gnu::aligned(16)]] int np_place_1(int x)
+{
+	return x * 3;
+}
+[[gnu::noinline, gnu::aligned(16)]] int np_place_2(int x)
+{
+	return x ^ 5;
+}
+}
+
+namespace neuroperf::collector {
+namespace {
+
+using Places = std::set<std::size_t>;
+
+struct CloseProgram {
+	void operator()(usdt_events_bpf *program) const { usdt_events_bpf__destroy(program); }
+};
+
+uint64_t file_offset_of(uint64_t address)
+{
+	std::ifstream maps("/proc/self/maps");
+	for (std::string line; std::getline(maps, line);) {
+		uint64_t begin = 0, end = 0, offset = 0;
+		char dash = 0;
+		std::string permissions;
+		std::istringstream words(line);
+		words >> std::hex >> begin >> dash >> end >> permissions >> offset;
+		if (address >= begin && address < end)
+			return address - begin + offset;
+	}
+	return 0;
+}
+
+class SwitchedProbesTest : public testing::Test {
+protected:
+	void SetUp() override
+	{
+		test::require(test::is_root(), "root", "this user is not root");
+		keep_libbpf_messages();
+		program_.reset(usdt_events_bpf__open());
+		prepare_for(UprobeKind::multi, program_->progs.np_usdt_event);
+		prepare_for(UprobeKind::multi, program_->progs.np_usdt_trial);
+		if (usdt_events_bpf__load(program_.get()) != 0) {
+			test::require(false, "bpf",
+				      "this kernel has no uprobes of this kind: " + take_libbpf_message());
+			GTEST_SKIP();
+		}
+		for (const auto &place : places_)
+			plain_.push_back(first_bytes(place));
+	}
+
+	static uint32_t first_bytes(int (*place)(int))
+	{
+		uint32_t bytes = 0;
+		std::memcpy(&bytes, reinterpret_cast<const void *>(place), sizeof bytes);
+		return bytes;
+	}
+	Places probed() const
+	{
+		Places found;
+		for (std::size_t i = 0; i < std::size(places_); i++)
+			if (first_bytes(places_[i]) != plain_[i])
+				found.insert(i);
+		return found;
+	}
+	// In the end; the kernel takes its time.
+	Places settled(const Places &expected)
+	{
+		for (int i = 0; i < 500 && probed() != expected; i++) {
+			probes_.work();
+			std::this_thread::sleep_for(std::chrono::milliseconds(10));
+		}
+		return probed();
+	}
+	std::size_t add(SwitchedProbes::IsMet is_met)
+	{
+		const UniqueFd file(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+		std::vector<UprobeSpot> spots;
+		for (std::size_t i = 0; i < std::size(places_); i++)
+			spots.push_back({file_offset_of(reinterpret_cast<uint64_t>(places_[i])), i});
+		return probes_.add(UprobeKind::multi, program_->progs.np_usdt_trial, file.get(), spots, true,
+				   std::move(is_met));
+	}
+
+	int (*const places_[3])(int) = {np_place_0, np_place_1, np_place_2};
+	std::vector<uint32_t> plain_;
+	std::unique_ptr<usdt_events_bpf, CloseProgram> program_;
+	SwitchedProbes probes_; // let go of first
+};
+
+TEST_F(SwitchedProbesTest, AllAreSwitchedWhereNobodyTellsWhichAreHit)
+{
+	ASSERT_EQ(add({}), 3u);
+	EXPECT_EQ(probed(), (Places{0, 1, 2}));
+	probes_.switch_to(false);
+	EXPECT_EQ(settled({}), Places{});
+	EXPECT_EQ(probes_.switch_to(true), 0u);
+	EXPECT_EQ(probed(), (Places{0, 1, 2}));
+	probes_.detach();
+	EXPECT_EQ(probed(), Places{});
+}
+
+TEST_F(SwitchedProbesTest, WhatIsNeverHitStays)
+{
+	std::set<uint64_t> met = {1};
+	ASSERT_EQ(add([&](uint64_t cookie) { return met.contains(cookie); }), 3u);
+	probes_.switch_to(false);
+	EXPECT_EQ(settled({0, 2}), (Places{0, 2}));
+	EXPECT_FALSE(probes_.work()) << "it is all there";
+	EXPECT_EQ(probes_.switch_to(true), 0u);
+	EXPECT_EQ(probed(), (Places{0, 1, 2}));
+	met.insert(2);
+	probes_.switch_to(false);
+	EXPECT_EQ(settled({0}), Places{0});
+	EXPECT_EQ(probes_.switch_to(true), 0u);
+	EXPECT_EQ(probed(), (Places{0, 1, 2}));
+	met.insert(0);
+	probes_.switch_to(false);
+	EXPECT_EQ(settled({}), Places{});
+	probes_.detach();
+	EXPECT_EQ(probed(), Places{});
+}
+
+TEST_F(SwitchedProbesTest, DetachTakesAllWhateverIsOn)
+{
+	ASSERT_EQ(add([](uint64_t cookie) { return cookie == 1; }), 3u);
+	probes_.switch_to(false);
+	EXPECT_EQ(settled({0, 2}), (Places{0, 2}));
+	probes_.detach();
+	EXPECT_EQ(probed(), Places{});
+}
+
+} // namespace
+} // namespace neuroperf::collector
