@@ -214,6 +214,8 @@ private:
 		case OwnEvent::interrupted:
 			return analysis_.states.interrupted(thread_of(sample.identity), number(0), time_ns);
 		case OwnEvent::recorder_stat:
+			if (text(0) == "host_events_left_ns")
+				analysis_.device_states->leave_host(number(1));
 			if (text(0) == "anatomy")
 				switches_.begin_anatomy(reader_.text_feature(recording::kFeatureArch));
 			if (std::string name = text(0);
@@ -474,7 +476,7 @@ Status analyze(const recording::PerfDataReader &reader, const AnalysisOptions &o
 	take_build_ids(reader, &analysis->threads);
 	analysis->driver_events = std::make_unique<DriverEvents>(reader, options.drivers);
 	analysis->jobs = std::make_unique<Jobs>(analysis->layers, *analysis->driver_events);
-	analysis->device_states = std::make_unique<DeviceStates>(*analysis->driver_events);
+	analysis->device_states = std::make_unique<DeviceStates>(*analysis->driver_events, options.host_events);
 	analysis->jobs->tell(&analysis->states);
 	if (options.own_jobs_only)
 		analysis->jobs->only_queued_ones();

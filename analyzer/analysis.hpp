@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -79,8 +80,9 @@ struct AnalysisOptions {
 	std::vector<recording::DriverDescription> drivers{}; // whose jobs are followed
 	bool own_jobs_only = false;                          // of processes that the recording names
 	OrderOptions order{};
-	std::string symbol_root{}; // where the recorded system's files lie; empty: here
-	bool off_cpu = false;      // stacks are those of threads off their CPUs, in ns, and not of samples
+	std::string symbol_root{};           // where the recorded system's files lie; empty: here
+	bool off_cpu = false;                // stacks are those of threads off their CPUs, in ns, and not of samples
+	std::set<std::string> host_events{}; // names of events that one recorder may have for all ranks on a host
 };
 
 // Fills `analysis` from the recording. Error: usage, there is no such event.

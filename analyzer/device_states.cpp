@@ -13,8 +13,12 @@ void DeviceStates::take(const JobEvent &event, uint64_t time_ns)
 		return;
 	const std::string driver =
 		event.driver.empty() ? drivers_.sources()[event.source].driver->title : std::string(event.driver);
-	const Of of{driver, std::string(event.device), std::string(event.engine), event.rule->quantity,
-		    event.rule->unit};
+	const Of of{driver,
+		    std::string(event.device),
+		    std::string(event.engine),
+		    event.rule->quantity,
+		    event.rule->unit,
+		    host_events_.contains(event.rule->event)};
 	const auto before = current_.find(of);
 	if (before == current_.end() && current_.size() >= kMost)
 		return;
@@ -35,6 +39,15 @@ void DeviceStates::finish(uint64_t time_ns)
 	for (const auto &[of, current] : current_)
 		close(of, current, time_ns);
 	current_.clear();
+}
+
+void DeviceStates::leave_host(uint64_t time_ns)
+{
+	std::erase_if(current_, [&](const auto &one) {
+		if (one.first.of_host)
+			close(one.first, one.second, time_ns);
+		return one.first.of_host;
+	});
 }
 
 uint64_t DeviceStates::inside(uint64_t from_ns, uint64_t to_ns) const
@@ -58,6 +71,7 @@ void DeviceStates::close(const Of &of, const Current &current, uint64_t time_ns)
 	values.least = std::min(values.least, current.value);
 	values.most = std::max(values.most, current.value);
 	values.last = current.value;
+	values.last_ns = current.since_ns;
 	values.known_ns += held_ns;
 	values.sum += static_cast<double>(current.value) * static_cast<double>(held_ns);
 }

@@ -136,7 +136,7 @@ Table make_tasks(const Jobs &jobs)
 	return table;
 }
 
-Table make_device_states(const DeviceStates &states, uint64_t duration_ns)
+Table make_device_states(const DeviceStates::AllStates &states, uint64_t duration_ns)
 {
 	using enum Provenance;
 	Table table{"device_states",
@@ -149,7 +149,7 @@ Table make_device_states(const DeviceStates &states, uint64_t duration_ns)
 		     time_column("total_ns", "time", measured, true),
 		     {"share", "share", "share", Better::neither, derived, false, false}},
 		    {}};
-	for (const auto &[of, all] : states.states())
+	for (const auto &[of, all] : states)
 		for (const auto &[state, stays] : all)
 			if (stays.times > 0 || stays.total_ns > 0)
 				table.rows.push_back({of.driver, device_of(of), of.quantity, state, stays.times,
@@ -157,7 +157,7 @@ Table make_device_states(const DeviceStates &states, uint64_t duration_ns)
 	return table;
 }
 
-Table make_device_values(const DeviceStates &states)
+Table make_device_values(const DeviceStates::AllValues &values_of)
 {
 	using enum Provenance;
 	const auto value = [](const char *key, const char *title, Provenance provenance) {
@@ -170,7 +170,7 @@ Table make_device_values(const DeviceStates &states)
 		     sum_column("changes", "told", Better::neither), value("min", "min", measured),
 		     value("mean", "mean", derived), value("max", "max", measured), value("last", "last", measured)},
 		    {}};
-	for (const auto &[of, values] : states.values()) {
+	for (const auto &[of, values] : values_of) {
 		if (values.known_ns == 0)
 			continue;
 		table.rows.push_back({of.driver, device_of(of), of.quantity, of.unit.empty() ? Cell() : Cell(of.unit),

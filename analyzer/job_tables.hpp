@@ -17,7 +17,7 @@ Table make_jobs(const Jobs &jobs, const Layers &layers);
 // One row a part of jobs (a layer, as the device counts them) and engine.
 Table make_tasks(const Jobs &jobs);
 // One row a state; and one a value, weighed by time.
-Table make_device_states(const DeviceStates &states, uint64_t duration_ns);
-Table make_device_values(const DeviceStates &states);
+Table make_device_states(const DeviceStates::AllStates &states, uint64_t duration_ns);
+Table make_device_values(const DeviceStates::AllValues &values);
 
 } // namespace neuroperf::analyzer

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "analyzer/host_events.hpp"
+
 namespace neuroperf::analyzer {
 namespace {
 
@@ -51,6 +53,7 @@ public:
 		cut_stacks();
 		symbol_problems();
 		absences();
+		host_events();
 		stolen_time();
 		overhead();
 		std::stable_sort(items_.begin(), items_.end(),
@@ -238,7 +241,7 @@ private:
 					    "give the file that described it: --driver-file");
 		std::string silent;
 		for (const LiveSource &source : in_.analysis.driver_events->sources())
-			if (source.events == 0)
+			if (source.events == 0 && !is_elsewhere(*source.source))
 				silent += fmt::format("{}{} ({})", silent.empty() ? "" : ", ", source.driver->title,
 						      source.source->name);
 		// Of drivers that were found here it is no surprise; who asked for events wants to know.
@@ -436,6 +439,30 @@ private:
 		if (in_.analysis.samples == 0)
 			add(Severity::notice, "absent_samples", "no samples: hot functions are not known",
 			    "the program was too short, slept, or could not be sampled");
+	}
+
+	std::optional<HostEventsShare> host_events_share() const
+	{
+		const StreamCounts &stream = in_.analysis.stream;
+		return analyzer::host_events_share(in_.analysis.recorder_stats, stream.first_ns, stream.last_ns);
+	}
+
+	void host_events()
+	{
+		if (const auto share = host_events_share())
+			items_.push_back(host_events_item(*share, in_.analysis.stream.first_ns));
+	}
+
+	// Another rank's recording has them: no wonder that there are none here.
+	bool is_elsewhere(const recording::DriverSource &source) const
+	{
+		const auto share = host_events_share();
+		if (!share || share->has_any() || !in_.private_section.contains("host_events"))
+			return false;
+		const ordered_json &names = in_.private_section["host_events"];
+		return std::all_of(source.rules.begin(), source.rules.end(), [&](const recording::DriverRule &rule) {
+			return std::find(names.begin(), names.end(), rule.event) != names.end();
+		});
 	}
 
 	// Of less nobody needs to know. Threads have it in their time on a CPU; whose it was nobody tells.

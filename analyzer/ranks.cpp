@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 
+#include "analyzer/host_devices.hpp"
 #include "analyzer/merged_quality.hpp"
 #include "analyzer/merged_tables.hpp"
 #include "recording/private_section.hpp"
@@ -17,24 +18,15 @@ namespace {
 
 constexpr std::size_t kMostMissing = 20; // ranks, named
 
-// Tables of what each rank has for itself: its rows, in a column whose they are. Of the machine's own, which all ranks
-// of a host see, the first of them has the rows.
-struct OfEachRank {
-	const char *table;
-	bool is_of_host = false;
-};
-constexpr OfEachRank kOfEachRank[] = {
-	{"tail"},
-	{"pace"},
-	{"scheduling"},
-	{"deadline"},
-	{"runtimes"},
-	{"engines"},
-	{"jobs"},
-	{"tasks"},
-	{"device_states", true},
-	{"device_values", true},
-};
+// Tables of what each rank has for itself: its rows, in a column whose they are.
+constexpr const char *kOfEachRank[] = {"tail",    "pace", "scheduling", "deadline",      "runtimes",
+				       "engines", "jobs", "tasks",      "device_states", "device_values"};
+
+// Of the host, which all its ranks may have recorded: host_devices.hpp.
+bool is_of_host(std::string_view table)
+{
+	return table == "device_states" || table == "device_values";
+}
 
 std::optional<uint64_t> sum_of_column(const Table *table, std::string_view key)
 {
@@ -177,6 +169,7 @@ public:
 		ends_.push_back(std::move(one.exchange_ends));
 		rank_layers_.add(index, one.rows.layers);
 		rows_.add(one.rows);
+		add_host_events(index, one);
 		quality_.add(rank, one.report.quality);
 		metas_.push_back(std::move(one.report.meta));
 		recorded_.waits |= one.recorded.waits;
@@ -184,12 +177,13 @@ public:
 		sampled_.kernel &= one.sampled.kernel;
 		sampled_.page_faults &= one.sampled.page_faults;
 		for (const Table &table : one.report.tables) {
-			const OfEachRank *const kind = of_each_rank(table.id);
+			if (is_of_host(table.id))
+				continue;
 			if (table.id == "threads")
 				append_rows(table, rank, &threads_);
-			else if (kind && (!kind->is_of_host || is_first_of_host(table.id, index)))
+			else if (is_of_each_rank(table.id))
 				append_rows(table, rank, &of_each_rank_[table.id]);
-			else if (!kind && table.id != "layers" && table.id != "warm_up" && table.id != "inferences")
+			else if (table.id != "layers" && table.id != "warm_up" && table.id != "inferences")
 				merged_samples_.add(table);
 		}
 	}
@@ -201,6 +195,8 @@ public:
 		recorded_twice(&quality);
 		align_clocks(ranks_, ends_, &figures_, &quality);
 		run_times(&quality);
+		for (QualityItem &item : host_events_.items())
+			quality.push_back(std::move(item));
 		LayerTables layers =
 			make_layer_tables(rows_, options_.energy ? &*options_.energy : nullptr, events_ns_);
 		Report report;
@@ -226,8 +222,10 @@ public:
 			report.tables.push_back(std::move(anatomy));
 		if (Table cpu_time = make_cpu_time(rows_, recorded_); !cpu_time.rows.empty())
 			report.tables.push_back(std::move(cpu_time));
-		for (const OfEachRank &kind : kOfEachRank)
-			if (const auto found = of_each_rank_.find(kind.table); found != of_each_rank_.end())
+		host_devices_.append_to(&of_each_rank_["device_states"], &of_each_rank_["device_values"]);
+		for (const char *id : kOfEachRank)
+			if (const auto found = of_each_rank_.find(id);
+			    found != of_each_rank_.end() && !found->second.rows.empty())
 				report.tables.push_back(std::move(found->second));
 		std::vector<Table> samples = merged_samples_.tables(samples_);
 		for (Table &table : samples) {
@@ -241,23 +239,22 @@ public:
 	}
 
 private:
-	static const OfEachRank *of_each_rank(std::string_view id)
+	static bool is_of_each_rank(const std::string &id)
 	{
-		const auto *const found = std::find_if(std::begin(kOfEachRank), std::end(kOfEachRank),
-						       [id](const OfEachRank &one) { return one.table == id; });
-		return found == std::end(kOfEachRank) ? nullptr : found;
+		return std::find(std::begin(kOfEachRank), std::end(kOfEachRank), id) != std::end(kOfEachRank);
 	}
 
-	// Of those that have such a table.
-	bool is_first_of_host(const std::string &table, std::size_t index)
+	// What each says of them alone is said of all.
+	void add_host_events(std::size_t index, RecordingReport &one)
 	{
-		std::vector<std::size_t> &first = first_of_hosts_[table];
-		const bool is_first = std::none_of(first.begin(), first.end(), [&](std::size_t one) {
-			return same_host(ranks_[one], ranks_[index]);
-		});
-		if (is_first)
-			first.push_back(index);
-		return is_first;
+		std::size_t host = 0; // this rank at the latest
+		while (host < index && !same_host(ranks_[host], ranks_[index]))
+			host++;
+		host_devices_.add(host, *ranks_[index].rank, one);
+		if (!one.host_events)
+			return;
+		host_events_.add(*ranks_[index].rank, ranks_[index].host, *one.host_events);
+		std::erase_if(one.report.quality, [](const QualityItem &item) { return item.code == kHostEvents; });
 	}
 
 	// By samples, as those of one recording.
@@ -396,8 +393,9 @@ private:
 	MergedQuality quality_;
 	MergedSamples merged_samples_;
 	Table threads_;
-	std::map<std::string, Table> of_each_rank_;                      // by id
-	std::map<std::string, std::vector<std::size_t>> first_of_hosts_; // of tables of the machine
+	std::map<std::string, Table> of_each_rank_; // by id
+	HostDevices host_devices_;
+	MergedHostEvents host_events_;
 	SampledParts sampled_{true, true};
 	RecordedStates recorded_;
 	uint64_t samples_ = 0, lost_ = 0, events_ns_ = 0, exchange_calls_ = 0;

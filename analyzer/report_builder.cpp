@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <ctime>
 #include <regex>
+#include <set>
 
 #include "analyzer/anatomy_table.hpp"
 #include "analyzer/columns.hpp"
@@ -303,6 +304,18 @@ bool has_others_jobs(const ordered_json &section)
 	return of_all == section.end() || *of_all != true;
 }
 
+// That one recorder of a host may have for all.
+std::set<std::string> host_events(const ordered_json &section)
+{
+	std::set<std::string> names;
+	if (!section.is_object() || !section.contains("host_events") || !section["host_events"].is_array())
+		return names;
+	for (const ordered_json &name : section["host_events"])
+		if (name.is_string())
+			names.insert(name.get<std::string>());
+	return names;
+}
+
 // Nested phases are told apart by self time: exchange inside of exchange counts once.
 void add_exchange(const Layers &layers, RecordingReport *result)
 {
@@ -361,7 +374,7 @@ Result<RecordingReport> make_recording_report(const std::string &path, const Rep
 	const auto decoded = recording::decode_private_section(reader->private_section());
 	const ordered_json section = decoded.ok() ? *decoded : ordered_json();
 	AnalysisOptions how{*filter, options.filter.event, options.drivers, has_others_jobs(section),
-			    {},      options.symbol_root,  options.off_cpu};
+			    {},      options.symbol_root,  options.off_cpu, host_events(section)};
 	if (options.progress)
 		how.order.progress = [&](uint64_t done) { options.progress(done, reader->file_size()); };
 	if (const Status done = analyze(*reader, how, &analysis); !done.ok())
@@ -379,6 +392,9 @@ Result<RecordingReport> make_recording_report(const std::string &path, const Rep
 	result.events_ns = analysis.last_event_ns - analysis.first_event_ns;
 	add_exchange(analysis.layers, &result);
 	result.exchange_ends = std::move(analysis.exchange_ends);
+	result.device_states = analysis.device_states->states();
+	result.device_values = analysis.device_states->values();
+	result.host_events = host_events_share(analysis.recorder_stats, result.first_ns, result.last_ns);
 	LayerTables layers =
 		make_layer_tables(result.rows, options.energy ? &*options.energy : nullptr, result.events_ns);
 	Report &report = result.report;
@@ -416,8 +432,8 @@ Result<RecordingReport> make_recording_report(const std::string &path, const Rep
 	if (Table engines = make_engines(*analysis.jobs, *analysis.driver_events, duration_ns); !engines.rows.empty())
 		report.tables.push_back(std::move(engines));
 	for (Table &table : std::array{make_jobs(*analysis.jobs, analysis.layers), make_tasks(*analysis.jobs),
-				       make_device_states(*analysis.device_states, duration_ns),
-				       make_device_values(*analysis.device_states)})
+				       make_device_states(analysis.device_states->states(), duration_ns),
+				       make_device_values(analysis.device_states->values())})
 		if (!table.rows.empty())
 			report.tables.push_back(std::move(table));
 	if (!keys->empty())

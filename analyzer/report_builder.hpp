@@ -9,6 +9,7 @@
 #include "analyzer/analysis.hpp"
 #include "analyzer/anatomy_table.hpp"
 #include "analyzer/energy.hpp"
+#include "analyzer/host_events.hpp"
 #include "analyzer/layer_tables.hpp"
 #include "analyzer/report.hpp"
 #include "recording/reader.hpp"
@@ -49,6 +50,9 @@ struct RecordingReport {
 	std::optional<uint64_t> exchange_ns, compute_ns;
 	uint64_t exchange_calls = 0; // timed or not
 	CollectiveEnds exchange_ends;
+	DeviceStates::AllStates device_states;
+	DeviceStates::AllValues device_values;
+	std::optional<HostEventsShare> host_events;
 };
 Result<RecordingReport> make_recording_report(const std::string &path, const ReportOptions &options);
 

@@ -68,5 +68,36 @@ TEST(DeviceStates, HoldUntilTheNext)
 	EXPECT_DOUBLE_EQ(values.mean(), (100. * 10 + 200. * 40 + 400. * 20) / 700);
 }
 
+TEST(DeviceStates, OfAHostEndWhereAnotherRecorderMayHaveThem)
+{
+	recording::DriverRule of_host, of_program;
+	of_host.event = "npu:power";
+	of_program.event = "npu:mode";
+	of_host.quantity = "power";
+	of_program.quantity = "mode";
+	const test::TemporaryFolder folder;
+	test::RecordingBuilder(folder.path() + "/a.data").finish();
+	const auto reader = recording::PerfDataReader::open(folder.path() + "/a.data");
+	ASSERT_TRUE(reader.ok());
+	const DriverEvents drivers(*reader, {});
+	DeviceStates states(drivers, {"npu:power"});
+	states.set_window({0, 1000});
+	for (const recording::DriverRule *rule : {&of_host, &of_program}) {
+		JobEvent told;
+		told.driver = "NPU";
+		told.moment = JobMoment::state;
+		told.rule = rule;
+		told.state = "on";
+		states.take(told, 100);
+	}
+	states.leave_host(300);
+	states.finish(500);
+	const auto on_ns = [&](const char *quantity, bool is_of_host) {
+		return states.states().at({"NPU", "", "", quantity, "", is_of_host}).at("on").total_ns;
+	};
+	EXPECT_EQ(on_ns("power", true), 200u);
+	EXPECT_EQ(on_ns("mode", false), 400u);
+}
+
 } // namespace
 } // namespace neuroperf::analyzer
