@@ -17,13 +17,19 @@
 #define NP_MOST_TEXTS 2
 #define NP_TEXT_BYTES 64
 
+enum np_everywhere {
+	NP_OF_PROCESSES, /* of the recorded ones alone */
+	NP_EVERYWHERE,
+	NP_OF_HOST, /* of its devices, whoever runs: of several recorders one may have them for all */
+};
+
 struct np_tracepoint {
 	__u32 fixed_size; /* of the record up to the end of its last field */
 	__u32 data_locs;  /* how many fields hold length << 16 | offset of data behind that */
 	__u32 data_loc_offsets[NP_MOST_DATA_LOCS];
 	__u8 is_system_call; /* hit by an instruction of the program */
 	__u8 is_exec;        /* sched_process_exec: a launched program is recorded from here on */
-	__u8 everywhere;     /* not of the recorded processes alone */
+	__u8 everywhere;     /* enum np_everywhere */
 	__u8 texts;          /* how many fields point to texts in the kernel */
 	__u32 text_offsets[NP_MOST_TEXTS];
 };

@@ -26,6 +26,9 @@ struct {
 /* Events for which a ring had no room, by tracepoint. */
 __u64 np_dropped[NP_MOST_TRACEPOINTS];
 
+/* Another recorder has the events NP_OF_HOST. */
+__u8 np_host_is_elsewhere = 0;
+
 static __always_inline __u64 record_size(void *record, const struct np_tracepoint *tracepoint)
 {
 	__u64 size = tracepoint->fixed_size;
@@ -81,7 +84,7 @@ static __always_inline void fill(struct np_tracepoint_event *event, __u64 time_n
 static __always_inline const struct np_tracepoint *wanted(__u32 number, int is_recorded)
 {
 	const struct np_tracepoint *tracepoint = bpf_map_lookup_elem(&np_tracepoints, &number);
-	if (!tracepoint)
+	if (!tracepoint || (tracepoint->everywhere == NP_OF_HOST && np_host_is_elsewhere))
 		return 0;
 	if (!is_recorded && !(tracepoint->everywhere ? np_enabled : np_is_recorded(tracepoint->is_exec)))
 		return 0;

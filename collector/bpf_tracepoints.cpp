@@ -151,7 +151,7 @@ Status BpfTracepoints::Impl::attach(const PlannedEvent &event, std::size_t index
 	if (!layout || number == NP_MOST_TRACEPOINTS)
 		return failure("describe a tracepoint to", EINVAL);
 	layout->is_exec = event.name == "sched:sched_process_exec";
-	layout->everywhere = event.everywhere;
+	layout->everywhere = event.of_host ? NP_OF_HOST : event.everywhere ? NP_EVERYWHERE : NP_OF_PROCESSES;
 	layout->texts = static_cast<uint8_t>(std::min<std::size_t>(event.text_pointers.size(), NP_MOST_TEXTS));
 	std::copy_n(event.text_pointers.begin(), layout->texts, layout->text_offsets);
 	layout->is_system_call = event.tracepoint_system == "syscalls" || event.tracepoint_system == "raw_syscalls";
@@ -284,6 +284,11 @@ void BpfTracepoints::enable()
 void BpfTracepoints::disable()
 {
 	__atomic_store_n(&impl_->program->bss->np_enabled, 0, __ATOMIC_RELEASE);
+}
+
+void BpfTracepoints::leave_host_events(bool to_another)
+{
+	__atomic_store_n(&impl_->program->bss->np_host_is_elsewhere, to_another ? 1 : 0, __ATOMIC_RELEASE);
 }
 
 int BpfTracepoints::descriptor() const

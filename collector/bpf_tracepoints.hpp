@@ -45,6 +45,8 @@ public:
 
 	void enable();
 	void disable();
+	// Events that are `of_host` are not recorded while another recorder has them.
+	void leave_host_events(bool to_another);
 	int descriptor() const; // to poll: readable when a ring fills
 	// Appends the records of all events in the rings. Returns how full the fullest ring was, 0 to 1.
 	double drain(std::string *to);

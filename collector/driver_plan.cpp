@@ -31,6 +31,16 @@ bool is_everywhere(const DriverSource &source, const std::string &event)
 	});
 }
 
+// What happens in the target's own system calls is of the target.
+bool is_of_host(const DriverSource &source, const DriverEvent &event)
+{
+	const bool of_device = std::all_of(source.rules.begin(), source.rules.end(), [&](const DriverRule &rule) {
+		return rule.event != event.event.name || rule.moment == JobMoment::state ||
+		       rule.moment == JobMoment::value;
+	});
+	return of_device && !(event.probe && event.probe->probe.is_call());
+}
+
 bool is_named(const DriverDescription &driver, const RecordOptions &options)
 {
 	return std::find(options.drivers.begin(), options.drivers.end(), driver.name) != options.drivers.end();
@@ -106,11 +116,13 @@ std::vector<DriverEvent> SubscriptionFinder::events_of(const DriverDescription &
 			return {};
 		}
 		found->everywhere = is_everywhere(source, name);
+		found->of_host = is_of_host(source, *found);
 		events.push_back(std::move(*found));
 	}
 	for (const std::string &name : source.more_events())
 		if (auto found = event_of(driver, name); found.ok()) {
 			found->everywhere = true;
+			found->of_host = is_of_host(source, *found);
 			events.push_back(std::move(*found));
 		}
 	return events;
@@ -204,6 +216,7 @@ void plan_drivers(const std::vector<DriverSubscription> &drivers, const RecordOp
 				});
 			if (known != plan->events.end()) {
 				known->everywhere |= known->by_bpf && wanted.everywhere;
+				known->of_host &= wanted.of_host;
 				continue;
 			}
 			if (!can_record_by_bpf(*wanted.event.tracepoint_format)) {
@@ -223,6 +236,7 @@ void plan_drivers(const std::vector<DriverSubscription> &drivers, const RecordOp
 			event.recorded_format = with_texts_for_pointers(*event.tracepoint_format, &event.text_pointers);
 			event.by_bpf = true;
 			event.everywhere = wanted.everywhere;
+			event.of_host = wanted.of_host;
 			event.probe = wanted.probe;
 			plan->events.push_back(std::move(event));
 		}

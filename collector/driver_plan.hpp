@@ -24,6 +24,7 @@ struct DriverEvent {
 	RequestedEvent event;
 	bool everywhere = true; // not of the recorded processes alone
 	std::optional<PlannedProbe> probe{};
+	bool of_host = false; // tells of devices alone, whoever runs
 };
 
 // One driver that is here; without events where none can be had that its description names.

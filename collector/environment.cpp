@@ -14,10 +14,22 @@
 namespace neuroperf::collector {
 namespace {
 
-constexpr std::array<std::string_view, 12> kHarmless = {"PATH",      "TERM",     "COLUMNS",
-							"NO_COLOR",  "LANG",     "CLICOLOR_FORCE",
-							"LC_ALL",    "LC_CTYPE", "OMPI_COMM_WORLD_RANK",
-							"PMIX_RANK", "PMI_RANK", "SLURM_PROCID"};
+constexpr std::array<std::string_view, 16> kHarmless = {"PATH",
+							"TERM",
+							"COLUMNS",
+							"NO_COLOR",
+							"LANG",
+							"CLICOLOR_FORCE",
+							"LC_ALL",
+							"LC_CTYPE",
+							"OMPI_COMM_WORLD_RANK",
+							"PMIX_RANK",
+							"PMI_RANK",
+							"SLURM_PROCID",
+							"PMIX_NAMESPACE",
+							"OMPI_MCA_ess_base_jobid",
+							"SLURM_JOB_ID",
+							"SLURM_STEP_ID"};
 
 // "NAME=value"
 std::vector<std::string> &forgotten()

@@ -9,7 +9,7 @@
 namespace neuroperf::collector {
 
 // Forgets, with file capabilities, every variable but those that only say how to print, where commands are, and which
-// rank of a job this is. The dynamic linker has taken away LD_PRELOAD, TMPDIR and their like before. Call it before
+// rank of which job this is. The dynamic linker has taken away LD_PRELOAD, TMPDIR and their like before. Call it before
 // anything reads a variable.
 void distrust_environment();
 

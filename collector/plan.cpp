@@ -468,6 +468,15 @@ std::string Plan::sampling_name() const
 	return "";
 }
 
+std::vector<std::string> Plan::host_events() const
+{
+	std::vector<std::string> names;
+	for (const PlannedEvent &event : events)
+		if (event.of_host)
+			names.push_back(event.name);
+	return names;
+}
+
 std::vector<recording::TracingSystem> Plan::tracing_systems() const
 {
 	std::map<std::string, std::set<std::string>> formats; // an event may be named twice

@@ -26,11 +26,12 @@ struct PlannedEvent {
 	std::vector<unsigned> cpus; // where it is opened
 	std::optional<std::string> tracepoint_format;
 	std::string tracepoint_system;
-	bool most_precise = false;                    // attr.precise_ip is what to try first; less will do
-	bool weak_group = false;                      // where the group cannot be opened, its events are alone
-	bool by_bpf = false;                          // a tracepoint whose events a BPF program copies
-	bool everywhere = false;                      // by it, not of the recorded processes alone
-	std::vector<uint32_t> text_pointers{};        // offsets of fields that it makes texts of
+	bool most_precise = false;             // attr.precise_ip is what to try first; less will do
+	bool weak_group = false;               // where the group cannot be opened, its events are alone
+	bool by_bpf = false;                   // a tracepoint whose events a BPF program copies
+	bool everywhere = false;               // by it, not of the recorded processes alone
+	bool of_host = false;                  // everywhere, and of devices alone: one recorder of a host will do
+	std::vector<uint32_t> text_pointers{}; // offsets of fields that it makes texts of
 	std::optional<std::string> recorded_format{}; // then, else the tracepoint's
 	std::optional<PlannedProbe> probe{};          // a made tracepoint: a driver's, by it
 
@@ -68,6 +69,8 @@ struct Plan {
 	bool dissolve_weak_groups();
 	// The first event that samples, by name; empty if none does.
 	std::string sampling_name() const;
+	// Names of events that are `of_host`.
+	std::vector<std::string> host_events() const;
 	// Formats of all tracepoints among the events.
 	std::vector<recording::TracingSystem> tracing_systems() const;
 };

@@ -95,6 +95,8 @@ std::string make_private_section(const RecordOptions &options, const HostSnapsho
 		json["drivers"] = plan.drivers;
 		json["drivers_of_all"] = plan.target.kind == Target::Kind::machine;
 	}
+	if (std::vector<std::string> events = plan.host_events(); !events.empty())
+		json["host_events"] = std::move(events);
 	json["plan"] = nlohmann::ordered_json::array();
 	for (const PlanItem &item : plan.items)
 		json["plan"].push_back({{"what", item.what},

@@ -139,6 +139,38 @@ TEST_F(DriverPlan, WhatTellsMoreWhereItIs)
 	EXPECT_THAT(names(planned()), ElementsAre("npu:job everywhere", "npu:power everywhere"));
 }
 
+TEST_F(DriverPlan, EventsOfDevicesAloneAreOfTheHost)
+{
+	load("npu_module");
+	drivers[0].sources[1].rules.push_back(rule("npu:power", JobMoment::state));
+	drivers[0].sources[1].rules.push_back(rule("npu:power", JobMoment::value));
+	drivers[0].sources[1].rules.push_back(rule("npu:job", JobMoment::state));
+	machine.tracepoint("npu", "job", 1);
+	machine.tracepoint("npu", "power", 2);
+	EXPECT_THAT(planned().host_events(), ElementsAre("npu:power")) << "each rank needs the ends of its jobs";
+	drivers.push_back(driver("other"));
+	drivers[1].sources = {source("power", {rule("npu:power", JobMoment::done)})};
+	load("other_module");
+	EXPECT_THAT(planned().host_events(), IsEmpty()) << "to another driver it is the end of a job";
+}
+
+TEST_F(DriverPlan, AnEventThatTheUserNamesIsNotLeftToOthers)
+{
+	load("npu_module");
+	drivers[0].sources = {source("power", {rule("npu:power", JobMoment::state)})};
+	machine.tracepoint("npu", "power", 2);
+	EXPECT_THAT(planned().host_events(), ElementsAre("npu:power"));
+	Plan plan = make_plan(options, host);
+	PlannedEvent named;
+	named.name = "npu:power";
+	named.tracepoint_format = "";
+	named.by_bpf = true;
+	plan.events.push_back(named);
+	plan_drivers(found(), options, host, &plan);
+	EXPECT_THAT(plan.host_events(), IsEmpty());
+	EXPECT_THAT(names(plan), ElementsAre("npu:power everywhere"));
+}
+
 TEST_F(DriverPlan, WhatIsMissingIsTold)
 {
 	load("npu_module");
@@ -207,6 +239,18 @@ TEST_F(DriverProbePlan, ADeviceIsEnoughForItsCalls)
 	EXPECT_EQ(last.probe->devices[0].node, "/dev/npu0");
 	EXPECT_EQ(last.attr.config, recording::kDriverProbeIdBase + 1);
 	EXPECT_EQ(last.tracepoint_system, "npu");
+}
+
+TEST_F(DriverProbePlan, CallsAreOfTheTargetAndFunctionsOfTheHost)
+{
+	drivers[0].sources = {source("calls", {rule("npu:submit_begin", JobMoment::state)})};
+	device("npu0");
+	EXPECT_THAT(names(planned()), ElementsAre("npu:submit_begin everywhere"));
+	EXPECT_THAT(planned().host_events(), IsEmpty());
+	drivers[0].sources = {source("function", {rule("npu:over_begin", JobMoment::state)})};
+	symbols("ffffffff81000010 t npu_over\t[npu]\n");
+	machine.pmu_file("kprobe/type", "8\n");
+	EXPECT_THAT(planned().host_events(), ElementsAre("npu:over_begin"));
 }
 
 TEST_F(DriverProbePlan, FunctionsWhereTheKernelHasThemAndLetsThemBeProbed)
