@@ -10,7 +10,7 @@
 namespace neuroperf::analyzer {
 namespace {
 
-// Of a recorder's rounds that takes over: less is no loss that anybody could help.
+// A recorder that takes over from one that has ended needs two rounds at most.
 constexpr uint64_t kTakeOverNs = 100'000'000, kLeastGapNs = 1'000'000;
 
 double seconds(uint64_t ns)
@@ -70,7 +70,9 @@ std::optional<HostEventsShare> host_events_share(const std::map<std::string, uin
 	share.from_ns = stat("host_events_from_ns").value_or(0);
 	if (share.has_any())
 		share.from_ns = std::max(share.from_ns, first_ns);
-	share.left_ns = std::max(stat("host_events_left_ns").value_or(last_ns), share.joined_ns);
+	const auto left_ns = stat("host_events_left_ns");
+	share.was_cut = !left_ns;
+	share.left_ns = std::max(left_ns.value_or(last_ns), share.joined_ns);
 	share.others = stat("host_events_others").value_or(0);
 	share.rank = stat("host_events_rank");
 	share.pid = stat("host_events_pid");
@@ -125,9 +127,11 @@ QualityItem MergedHostEvents::item(const Election &election)
 		end_ns = std::max(end_ns, share.left_ns);
 	}
 	std::vector<std::string> who;
+	bool was_cut = false;
 	Gaps gaps(begin_ns);
 	for (const auto &[rank, share] : election.holders()) {
 		gaps.known(share.from_ns, share.left_ns);
+		was_cut |= share.was_cut;
 		who.push_back(who.empty() ? fmt::format("the recording of rank {}", rank)
 					  : fmt::format("from {:.3f} s on in that of rank {}",
 							seconds(share.from_ns - begin_ns), rank));
@@ -137,7 +141,8 @@ QualityItem MergedHostEvents::item(const Election &election)
 	if (who.empty())
 		return {Severity::data_loss, kHostEvents, what + " are in none of these recordings",
 			"name the recordings of all ranks: run.*.data", gaps.all_ns()};
-	return {gaps.all_ns() >= kTakeOverNs ? Severity::data_loss : Severity::info, kHostEvents,
+	const bool is_loss = gaps.all_ns() >= kTakeOverNs || (was_cut && gaps.all_ns() > 0);
+	return {is_loss ? Severity::data_loss : Severity::info, kHostEvents,
 		fmt::format("{} are in {}{}", what, fmt::join(who, ", "), gaps.text()), "", gaps.all_ns()};
 }
 

@@ -22,6 +22,7 @@ constexpr const char *kHostEvents = "host_events"; // the code of what quality s
 struct HostEventsShare {
 	uint64_t election = 0; // alike in all recordings whose recorders agreed upon one
 	uint64_t joined_ns = 0, left_ns = 0;
+	bool was_cut = false;              // left_ns is the end of what was published
 	uint64_t from_ns = 0;              // has them from then on; 0: never
 	uint64_t others = 0;               // that had them before
 	std::optional<uint64_t> rank, pid; // the last one of these

@@ -24,9 +24,9 @@ DEVICE = {
         for state in STATES]}]}
 LOCKS = "/run/neuroperf/host-events.*"
 # A rank as a shell, which tells its recorder's pid and outlives it: mpirun ends all ranks when one is killed.
-RANK = ['sh', '-c', '[ "$OMPI_COMM_WORLD_RANK" = 0 ] || sleep 0.5; "$@" & echo "$OMPI_COMM_WORLD_RANK $!"; wait $!; exit 0', 'sh']
+RANK = ['sh', '-c', '[ "$OMPI_COMM_WORLD_RANK" = 0 ] || sleep 1; "$@" & echo "$OMPI_COMM_WORLD_RANK $!"; wait $!; exit 0', 'sh']
 # The first rank begins first, and ends last.
-FIRST_TO_LAST = ["sh", "-c", "[ $OMPI_COMM_WORLD_RANK = 0 ] && sleep 2.5 || sleep 1"]
+FIRST_TO_LAST = ["sh", "-c", "[ $OMPI_COMM_WORLD_RANK = 0 ] && sleep 3.5 || sleep 1"]
 # No folder is fit for a lock in here.
 NO_FOLDERS = ['unshare', '--mount', 'sh', '-c',
               'mount -t tmpfs none /run && mkdir -m 755 /run/neuroperf && mkdir -p -m 700 /tmp/neuroperf-0 && '
@@ -122,7 +122,7 @@ class HostEvents(support.IntegrationTest):
     def elected(self, pids):
         """(rank, pid), as the lock says."""
         for path in glob.glob(LOCKS):
-            with contextlib.suppress(OSError), open(path, encoding="ascii") as file:
+            with contextlib.suppress(OSError, ValueError), open(path, encoding="ascii") as file:
                 rank, pid = map(int, file.read().split())
                 if pids.get(rank) == pid:
                     return rank, pid
@@ -148,21 +148,26 @@ class HostEvents(support.IntegrationTest):
         self.assertNotIn("device_states", second)
         self.assertNotIn("driver_silent", support.quality_codes(second))
 
+    def wait_until_elected(self, rank, pids):
+        end = time.monotonic() + 10
+        while self.elected(pids) != (rank, pids[rank]):
+            self.assertLess(time.monotonic(), end, f"rank {rank} is not elected")
+            time.sleep(0.01)
+
     def test_another_one_takes_over_from_one_that_is_killed(self):
         with device() as made:
-            process, pids = self.start_ranks("sleep", "4")
+            process, pids = self.start_ranks("sleep", "5")
+            self.wait_until_elected(0, pids)
             time.sleep(2)
-            self.assertEqual(self.elected(pids), (0, pids[0]))
             os.kill(pids[0], signal.SIGKILL)
             killed_ns = time.monotonic_ns()
-            time.sleep(0.5)
-            self.assertEqual(self.elected(pids), (1, pids[1]))
+            self.wait_until_elected(1, pids)
             process.wait(timeout=30)
         self.assertIsNone(self.elected(pids), "who ends takes the lock's file away")
         before, after = map(self.of_device, self.files)
         self.assertLess(before[-1][0], killed_ns)
         self.assertGreater(after[0][0], killed_ns)
-        self.assertLess(after[0][0], killed_ns + 250_000_000, "about a round")
+        self.assertLess(after[0][0], killed_ns + 500_000_000, "about a round, on a busy machine too")
         self.assertGreater(after[-1][0], killed_ns + 1_000_000_000)
         self.assert_all_changes(made, before)
         self.assert_all_changes(made, after)
@@ -176,11 +181,11 @@ class HostEvents(support.IntegrationTest):
 
     def test_another_one_takes_over_from_one_that_ends(self):
         with device() as made:
-            process, _ = self.start_ranks("sh", "-c", "sleep $((1 + OMPI_COMM_WORLD_RANK))")
+            process, _ = self.start_ranks("sh", "-c", "sleep $((2 + OMPI_COMM_WORLD_RANK))")
             process.wait(timeout=30)
         before, after = map(self.of_device, self.files)
         self.assertLess(before[-1][0], after[0][0])
-        self.assertLess(after[0][0] - before[-1][0], 250_000_000)
+        self.assertLess(after[0][0] - before[-1][0], 500_000_000)
         self.assert_all_changes(made, before)
         self.assert_all_changes(made, after)
         self.assert_merged([before, after])

@@ -35,7 +35,8 @@ TEST(HostEvents, WhatARecordingSays)
 	auto told = host_events_share(stats, 10, 100);
 	ASSERT_TRUE(told);
 	EXPECT_FALSE(told->has_any());
-	EXPECT_EQ(told->left_ns, 100u) << "the recorder was killed";
+	EXPECT_EQ(told->left_ns, 100u);
+	EXPECT_TRUE(told->was_cut);
 	EXPECT_THAT(host_events_item(*told, 10).text, EndsWith("are in another rank's recording"));
 	stats["host_events_pid"] = 4711;
 	stats["host_events_rank"] = 0;
@@ -54,6 +55,7 @@ TEST(HostEvents, WhatARecordingSays)
 	told = host_events_share(stats, 3'300'000'000, 4'000'000'000);
 	EXPECT_EQ(told->from_ns, 3'300'000'000u) << "in an earlier file already";
 	EXPECT_EQ(told->left_ns, 3'500'000'000u);
+	EXPECT_FALSE(told->was_cut);
 }
 
 TEST(HostEvents, OneAfterTheOther)
@@ -70,6 +72,17 @@ TEST(HostEvents, OneAfterTheOther)
 		  "host-wide events of node7 are in the recording of rank 1, from 2.020 s on in that of rank 0; "
 		  "nobody has those of 2.000 to 2.020 s");
 	EXPECT_EQ(item.value, Cell(20 * kMs));
+}
+
+TEST(HostEvents, WhatAKilledOneHadNotPublishedIsALoss)
+{
+	MergedHostEvents merged;
+	HostEventsShare killed = share(1000, 1000, 2000);
+	killed.was_cut = true;
+	merged.add(0, "a", killed);
+	merged.add(1, "a", share(1000, 2040, 3000));
+	EXPECT_EQ(merged.items().at(0).severity, Severity::data_loss);
+	EXPECT_THAT(merged.items().at(0).text, EndsWith("nobody has those of 1.000 to 1.040 s"));
 }
 
 TEST(HostEvents, WhatNobodyHasIsALoss)
