@@ -86,7 +86,7 @@ QualityItem host_events_item(const HostEventsShare &share, uint64_t first_ns)
 	};
 	if (!share.has_any())
 		return item(recording_of(share));
-	if (share.others == 0)
+	if (share.others == 0 || share.from_ns <= first_ns)
 		return item("this recording, for all ranks on it");
 	return item(fmt::format("this recording from {:.3f} s on, for all ranks on it; before, in {}{}",
 				seconds(share.from_ns - std::min(first_ns, share.from_ns)), recording_of(share),

@@ -54,6 +54,8 @@ TEST(HostEvents, WhatARecordingSays)
 	stats["host_events_left_ns"] = 3'500'000'000;
 	told = host_events_share(stats, 3'300'000'000, 4'000'000'000);
 	EXPECT_EQ(told->from_ns, 3'300'000'000u) << "in an earlier file already";
+	EXPECT_THAT(host_events_item(*told, 3'300'000'000).text,
+		    EndsWith("are in this recording, for all ranks on it"));
 	EXPECT_EQ(told->left_ns, 3'500'000'000u);
 	EXPECT_FALSE(told->was_cut);
 }
