@@ -193,6 +193,8 @@ Status Session::launch()
 void Session::join_host_election()
 {
 	const OutputNameFacts facts = output_name_facts(::getpid());
+	if (job_rank(facts).empty())
+		return;
 	HostElectionFacts of_this{launched_job(facts, ::getppid()), host_.boot_id, plan().host_events(),
 				  job_rank(facts), static_cast<uint64_t>(::getpid())};
 	if (of_this.job.empty() || of_this.events.empty() || !sources_.tracepoints)

@@ -119,7 +119,7 @@ class OnCpu(SwitchTest):
         path = self.file("attached.data")
         for _ in range(5):  # as record_whole() does
             before = running_ns(burner.pid)
-            recording = support.Recording(path, run([NEUROPERF, "record", "-o", path, "-d", "0.6",
+            recording = support.Recording(path, run([NEUROPERF, "record", "-F", "999", "-o", path, "-d", "0.6",
                                                      "-p", str(burner.pid)]))
             after = running_ns(burner.pid)
             self.assert_recorded(recording)
