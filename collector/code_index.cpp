@@ -86,6 +86,7 @@ struct CodeIndex::Content {
 		return segment != nullptr && segment->executable ? file.offset_of(address) : std::nullopt;
 	}
 	void add_functions(const ObjectSymbols &table, std::string_view pattern, std::vector<CodePlace> *places) const;
+	std::vector<CodePlace> matching_objects(std::string_view pattern, std::size_t most) const;
 	const CxxClasses &classes()
 	{
 		if (!found_classes)
@@ -189,21 +190,39 @@ std::vector<CodePlace> CodeIndex::any(std::string_view pattern) const
 	return places;
 }
 
-std::optional<CodePlace> CodeIndex::data(std::string_view pattern) const
+std::vector<CodePlace> CodeIndex::Content::matching_objects(std::string_view pattern, std::size_t most) const
 {
 	const NamePattern wanted(pattern);
-	for (const ObjectSymbols *table : {&content_->dynamic, &content_->all}) {
+	std::vector<CodePlace> places;
+	for (const ObjectSymbols *table : {&dynamic, &all}) {
 		std::size_t looked_at = 0;
 		for (const Elf64_Sym &symbol : table->symbols()) {
 			if (!is_object(symbol) || looked_at > kMostNameBytes)
 				continue;
 			const std::string_view own = without_version(table->name_of(symbol));
+			std::string shown;
 			looked_at += own.size();
-			if (!own.empty() && wanted.matches_symbol(own))
-				return CodePlace{symbol.st_value, symbol.st_size, std::string(own)};
+			if (own.empty() || !wanted.matches_symbol(own, &shown))
+				continue;
+			places.push_back({symbol.st_value, symbol.st_size, std::string(own), wanted.captured(shown)});
+			if (places.size() == most)
+				return places;
 		}
 	}
-	return std::nullopt;
+	return places;
+}
+
+std::optional<CodePlace> CodeIndex::data(std::string_view pattern) const
+{
+	std::vector<CodePlace> first = content_->matching_objects(pattern, 1);
+	return first.empty() ? std::nullopt : std::optional(std::move(first.front()));
+}
+
+std::vector<CodePlace> CodeIndex::objects(std::string_view pattern) const
+{
+	std::vector<CodePlace> places = content_->matching_objects(pattern, SIZE_MAX);
+	keep_first_of_each(&places);
+	return places;
 }
 
 std::optional<uint32_t> CodeIndex::constant_at(uint64_t address) const

@@ -47,6 +47,8 @@ public:
 	std::vector<CodePlace> any(std::string_view pattern) const;
 	// The first object whose symbol matches; its offset is its address (st_value).
 	std::optional<CodePlace> data(std::string_view pattern) const;
+	// All of them, one an address, ordered by it.
+	std::vector<CodePlace> objects(std::string_view pattern) const;
 	// The 32 bits that the file has at an address, in a segment that nobody writes to.
 	std::optional<uint32_t> constant_at(uint64_t address) const;
 	// Where in memory, in the file's own numbering, lies what is at this offset in an executable segment.

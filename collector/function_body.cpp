@@ -139,6 +139,83 @@ private:
 	std::vector<uint64_t> exits_;
 };
 
+// Addresses that are computed relative to the code, which is visited from its begin on.
+class AddressesTaken {
+public:
+	AddressesTaken(uint16_t elf_machine, uint64_t address) : x86_(elf_machine == EM_X86_64), address_(address) {}
+
+	std::optional<uint64_t> next(std::size_t offset, const cs_insn &insn)
+	{
+		return x86_ ? x86(offset, insn) : arm64(offset, insn);
+	}
+
+private:
+	std::optional<uint64_t> x86(std::size_t offset, const cs_insn &insn) const
+	{
+		const cs_x86 &detail = insn.detail->x86;
+		if (insn.id != X86_INS_LEA || detail.op_count != 2 || detail.operands[1].mem.base != X86_REG_RIP)
+			return std::nullopt;
+		return address_ + offset + insn.size + static_cast<uint64_t>(detail.operands[1].mem.disp);
+	}
+
+	std::optional<uint64_t> arm64(std::size_t offset, const cs_insn &insn)
+	{
+		const cs_arm64 &detail = insn.detail->arm64;
+		const auto number = [&](int operand) {
+			const int reg = detail.operands[operand].reg - ARM64_REG_X0;
+			return reg >= 0 && reg < 29 ? std::optional<std::size_t>(reg) : std::nullopt;
+		};
+		if (insn.id == ARM64_INS_ADR && detail.op_count == 2)
+			return static_cast<uint64_t>(detail.operands[1].imm) + address_;
+		if (insn.id == ARM64_INS_ADRP && detail.op_count == 2 && number(0))
+			registers_[*number(0)] = ((address_ + offset) & ~uint64_t{0xfff}) +
+						 static_cast<uint64_t>(detail.operands[1].imm) -
+						 (offset & ~uint64_t{0xfff});
+		if (insn.id == ARM64_INS_ADD && detail.op_count == 3 && number(0) && number(1) &&
+		    registers_[*number(1)] != 0 && detail.operands[2].type == ARM64_OP_IMM)
+			return registers_[*number(0)] =
+				       registers_[*number(1)] + static_cast<uint64_t>(detail.operands[2].imm);
+		return std::nullopt;
+	}
+
+	bool x86_;
+	uint64_t address_;
+	std::array<uint64_t, 32> registers_{}; // arm64: what adrp and add left in x0 to x28
+};
+
+// What an instruction writes to memory, other than to the stack.
+struct Stored {
+	int64_t offset; // behind a register, or negative: elsewhere
+	uint64_t bytes;
+};
+
+std::optional<Stored> stored_x86(const cs_insn &insn)
+{
+	const cs_x86 &detail = insn.detail->x86;
+	const cs_x86_op &to = detail.operands[0];
+	const bool in_frame = to.mem.base == X86_REG_RSP || (to.mem.base == X86_REG_RBP && to.mem.disp < 0);
+	if (detail.op_count < 2 || to.type != X86_OP_MEM || in_frame)
+		return std::nullopt;
+	return Stored{to.mem.base == X86_REG_RIP ? -1 : to.mem.disp, to.size};
+}
+
+std::optional<Stored> stored_arm64(const cs_insn &insn)
+{
+	const cs_arm64 &detail = insn.detail->arm64;
+	const bool pair = insn.id == ARM64_INS_STP;
+	const cs_arm64_op &to = detail.operands[pair ? 2 : 1];
+	const bool stores = pair || insn.id == ARM64_INS_STR || insn.id == ARM64_INS_STUR;
+	if (!stores || detail.op_count < (pair ? 3 : 2) || to.type != ARM64_OP_MEM || to.mem.base == ARM64_REG_SP)
+		return std::nullopt;
+	const auto reg = detail.operands[0].reg;
+	const bool is_word = reg == ARM64_REG_WZR || (reg >= ARM64_REG_W0 && reg <= ARM64_REG_W30);
+	const bool is_vector = reg >= ARM64_REG_Q0 && reg <= ARM64_REG_Q31;
+	const uint64_t bytes = is_word ? 4 : is_vector ? 16 : 8;
+	return Stored{to.mem.disp, pair ? 2 * bytes : bytes};
+}
+
+constexpr uint64_t kLargestElement = 65536;
+
 } // namespace
 
 Result<std::vector<uint64_t>> exits_of(uint16_t elf_machine, uint64_t offset, std::span<const uint8_t> code,
@@ -169,32 +246,39 @@ std::vector<uint64_t> addresses_taken(uint16_t elf_machine, std::span<const uint
 	std::vector<uint64_t> found;
 	if (!is_known(elf_machine))
 		return found;
-	Body body(elf_machine, code);
-	std::array<uint64_t, 32> pages{}; // arm64: what adrp left in x0 to x31
-	body.each([&](std::size_t offset, const cs_insn &insn) {
-		const uint64_t here = address + offset;
-		if (elf_machine == EM_X86_64) {
-			const cs_x86 &detail = insn.detail->x86;
-			if (insn.id == X86_INS_LEA && detail.op_count == 2 &&
-			    detail.operands[1].mem.base == X86_REG_RIP)
-				found.push_back(here + insn.size + static_cast<uint64_t>(detail.operands[1].mem.disp));
-			return;
-		}
-		const cs_arm64 &detail = insn.detail->arm64;
-		const auto number = [&](int operand) {
-			const int reg = detail.operands[operand].reg - ARM64_REG_X0;
-			return reg >= 0 && reg < 29 ? std::optional<std::size_t>(reg) : std::nullopt;
-		};
-		if (insn.id == ARM64_INS_ADR && detail.op_count == 2)
-			found.push_back(static_cast<uint64_t>(detail.operands[1].imm) + address);
-		if (insn.id == ARM64_INS_ADRP && detail.op_count == 2 && number(0))
-			pages[*number(0)] = (here & ~uint64_t{0xfff}) + static_cast<uint64_t>(detail.operands[1].imm) -
-					    (offset & ~uint64_t{0xfff});
-		if (insn.id == ARM64_INS_ADD && detail.op_count == 3 && number(1) && pages[*number(1)] != 0 &&
-		    detail.operands[2].type == ARM64_OP_IMM)
-			found.push_back(pages[*number(1)] + static_cast<uint64_t>(detail.operands[2].imm));
+	AddressesTaken taken(elf_machine, address);
+	Body(elf_machine, code).each([&](std::size_t offset, const cs_insn &insn) {
+		if (const auto one = taken.next(offset, insn))
+			found.push_back(*one);
 	});
 	return found;
+}
+
+Result<uint64_t> bytes_filled_in(uint16_t elf_machine, std::span<const uint8_t> code, uint64_t address, uint64_t array)
+{
+	if (!is_known(elf_machine))
+		return unknown_machine(elf_machine);
+	AddressesTaken taken(elf_machine, address);
+	Body body(elf_machine, code);
+	std::optional<uint64_t> begin; // as the code takes it: without optimisation that of each field
+	uint64_t end = 0;
+	bool does_more = false;
+	const bool whole = body.each([&](std::size_t offset, const cs_insn &insn) {
+		if (const auto one = taken.next(offset, insn))
+			begin = *one;
+		does_more |= body.jumps(insn) || body.calls(insn);
+		const auto stored = elf_machine == EM_X86_64 ? stored_x86(insn) : stored_arm64(insn);
+		if (!stored)
+			return;
+		does_more |= !begin || *begin - array >= kLargestElement || stored->offset < 0;
+		if (!does_more)
+			end = std::max(end, *begin - array + static_cast<uint64_t>(stored->offset) + stored->bytes);
+	});
+	if (!whole)
+		return not_decodable();
+	if (does_more || end == 0)
+		return Error{ErrorCode::not_found, "it does not just fill in an element", 0, ""};
+	return end;
 }
 
 } // namespace neuroperf::collector

@@ -31,4 +31,9 @@ Result<std::vector<uint64_t>> behind_calls_of(uint16_t elf_machine, std::span<co
 // can be decoded.
 std::vector<uint64_t> addresses_taken(uint16_t elf_machine, std::span<const uint8_t> code, uint64_t address);
 
+// Where what it writes ends, from the begin of the element that it fills in, of a function at `address` that does
+// nothing else: the size of an element of the array that lies at `array`. Errors: format (not decodable), not_found (it
+// does something else, or nothing to this array), unsupported (another machine).
+Result<uint64_t> bytes_filled_in(uint16_t elf_machine, std::span<const uint8_t> code, uint64_t address, uint64_t array);
+
 } // namespace neuroperf::collector

@@ -10,7 +10,6 @@
 
 #include "collector/name_pattern.hpp"
 #include "collector/python_names.hpp"
-#include "collector/runtime_match.hpp"
 
 namespace neuroperf::collector {
 namespace {

@@ -2,6 +2,7 @@
 #include "collector/name_pattern.hpp"
 
 #include <cxxabi.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cctype>
@@ -117,6 +118,16 @@ bool NamePattern::match(std::string_view text, std::vector<std::string> *capture
 		text.remove_prefix(at + pieces_[i].size());
 	}
 	return true;
+}
+
+std::string filled_in(std::string text, const std::vector<std::string> &captured)
+{
+	for (std::size_t i = 0; i < captured.size(); i++) {
+		const std::string mark = fmt::format("{{{}}}", i + 1);
+		for (std::size_t at = 0; (at = text.find(mark, at)) != text.npos; at += captured[i].size())
+			text.replace(at, mark.size(), captured[i]);
+	}
+	return text;
 }
 
 std::string demangled(std::string_view name)

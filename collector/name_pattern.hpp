@@ -29,6 +29,9 @@ private:
 	bool demangled_;
 };
 
+// {1} to {9} in a text become what the stars of a pattern stood for.
+std::string filled_in(std::string text, const std::vector<std::string> &captured);
+
 // The name that a mangled symbol or a C++ type's RTTI name stands for; any other text as it is.
 std::string demangled(std::string_view name);
 

@@ -82,6 +82,12 @@ void write_notes_of_runtimes(const RuntimeProbes &runtimes, RecorderLog *log)
 					fmt::format("{} functions of {} have no safe place for a probe; the first: {}",
 						    file.refused.size(), file.title, file.refused.front()),
 					"");
+		if (!file.uncounted.empty())
+			log->write_note(
+				kWarning, "runtime_arrays_uncounted",
+				fmt::format("{} arrays of {} are not counted, what they hold is missing; the first: {}",
+					    file.uncounted.size(), file.title, file.uncounted.front()),
+				"describe their elements too: see docs/adding-a-runtime.md");
 	}
 	const RuntimeProbesCounts &counts = runtimes.counts();
 	if (counts.unreadable > 0)

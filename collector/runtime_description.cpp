@@ -16,6 +16,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMostPlacesOfOne = 256;
+constexpr uint32_t kLargestElement = 65536;
 constexpr std::pair<std::string_view, PlaceMeans> kMeanings[] = {
 	{"inference", PlaceMeans::inference}, {"layer", PlaceMeans::layer},   {"operator", PlaceMeans::op},
 	{"phase", PlaceMeans::phase},         {"spikes", PlaceMeans::spikes}, {"synops", PlaceMeans::synops}};
@@ -83,7 +84,7 @@ private:
 	{
 		RuntimePlace place;
 		allow(from, path,
-		      {"name", "means", "find", "at", "optional", "async", "identity", "count", "layer", "kind",
+		      {"name", "means", "find", "each", "at", "optional", "async", "identity", "count", "layer", "kind",
 		       "kinds", "shape"});
 		if (failed())
 			return place;
@@ -99,6 +100,7 @@ private:
 			place.means = known->second;
 		read_search(from.value("find", json()), path + ".find", &place.find);
 		read_values(from, path, &place);
+		read_each(from, path, &place);
 		read_moment(from, path, &place);
 		read_async(from, path, &place);
 		const json optional = from.value("optional", json(false));
@@ -212,6 +214,35 @@ private:
 				return fail(path + ".index", "the first one cannot use itself", &from["index"][i]);
 			reads->index[i] = std::move(*value);
 		}
+	}
+
+	void read_each(const json &from, const std::string &path, RuntimePlace *place)
+	{
+		const auto reads = place->reads.all();
+		const bool used = std::any_of(reads.begin(), reads.end(),
+					      [](const ValueExpression *read) { return read->uses_element(); });
+		if (from.contains("each"))
+			read_array(from["each"], path + ".each", &place->each);
+		if (failed())
+			return;
+		if (place->each.given() && place->is_span())
+			fail(path, "only spikes and synops are counted of \"each\" element: a call is one call",
+			     &from["each"]);
+		else if (place->each.given() != used)
+			fail(path, "\"each\" says what element stands for in the values: give both, or neither");
+	}
+
+	void read_array(const json &from, const std::string &path, ArraySearch *array)
+	{
+		allow(from, path, {"array", "bytes", "filled_by"});
+		if (failed())
+			return;
+		array->pattern = string_in(from, "array", path, false);
+		array->filled_by = string_in(from, "filled_by", path, true);
+		const json bytes = from.value("bytes", json());
+		if (!bytes.is_number_unsigned() || bytes == 0 || bytes > kLargestElement)
+			return fail(path, fmt::format("needs \"bytes\", of one element: 1 to {}", kLargestElement));
+		array->element_bytes = bytes.get<uint32_t>();
 	}
 
 	void read_moment(const json &from, const std::string &path, RuntimePlace *place)

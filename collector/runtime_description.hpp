@@ -31,6 +31,15 @@ struct PlaceSearch {
 	std::vector<unsigned> slots;
 };
 
+// Arrays of the file, each element of which is a row of its own: `element` in the values is where it lies.
+struct ArraySearch {
+	std::string pattern;        // of the arrays' symbols
+	uint32_t element_bytes = 0; // how many elements there are follows from the symbol's size
+	std::string filled_by;      // a function of the file that writes all of one element, or empty: a check
+
+	bool given() const { return element_bytes != 0; }
+};
+
 // What is read at a place; what is not given is not read.
 struct PlaceReads {
 	ValueExpression identity; // tells layers apart
@@ -56,6 +65,7 @@ struct RuntimePlace {
 	std::string name; // of the layer or inference, where nothing else names it; {symbol} stands for the function's
 	PlaceMeans means = PlaceMeans::layer;
 	PlaceSearch find;
+	ArraySearch each{};
 	PlaceReads reads{};
 	std::vector<std::string> kinds{}; // by number
 	bool at_exit = false;             // where the function returns, not where it is entered

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 
+#include "collector/array_elements.hpp"
 #include "collector/function_body.hpp"
 #include "collector/name_pattern.hpp"
 
@@ -16,8 +17,9 @@ namespace neuroperf::collector {
 namespace {
 
 constexpr std::size_t kMostFunctions = 20'000; // of one place
-constexpr std::size_t kMostCallers = 100;      // of one pattern
-constexpr std::size_t kCodeBytes = 512;        // of a function whose size nobody knows
+constexpr std::size_t kMostFunctionsOfEach = 64;
+constexpr std::size_t kMostCallers = 100; // of one pattern
+constexpr std::size_t kCodeBytes = 512;   // of a function whose size nobody knows
 constexpr std::size_t kMostEntryBytes = 4096, kMostBodyBytes = 256 << 10;
 
 std::vector<CodePlace> functions_of(const PlaceSearch &search, const CodeIndex &file)
@@ -96,42 +98,63 @@ private:
 	void find_place(std::size_t index, const RuntimePlace &place)
 	{
 		std::vector<CodePlace> functions = functions_of(place.find, file_);
-		functions.resize(std::min(functions.size(), kMostFunctions));
-		std::erase_if(functions, [&](const CodePlace &code) { return !is_meant(place, code); });
-		if (functions.empty() && place.optional)
-			match_.not_there++;
-		else if (functions.empty())
-			match_.missing.push_back(index);
+		functions.resize(
+			std::min(functions.size(), place.each.given() ? kMostFunctionsOfEach : kMostFunctions));
+		bool found = false;
 		for (const CodePlace &code : functions) {
-			const auto added = add_function(index, place, code);
+			ArrayElements read = read_at(place, code);
+			std::erase_if(read.elements, [&](const ArrayElement &one) { return !is_meant(place, one); });
+			found |= !read.elements.empty() || !read.refused.empty();
+			const auto added = add_function(index, place, code, read.elements);
 			if (!added.ok())
 				match_.refused.push_back(fmt::format("{}: {}", code.name, added.error().what));
+			match_.uncounted.insert(match_.uncounted.end(), read.refused.begin(), read.refused.end());
 		}
+		if (!found && place.optional)
+			match_.not_there++;
+		else if (!found)
+			match_.missing.push_back(index);
+	}
+
+	// Of most places once, whatever there is in the file.
+	ArrayElements read_at(const RuntimePlace &place, const CodePlace &code) const
+	{
+		return place.each.given() ? elements_of(place.each, file_, code.captured)
+					  : ArrayElements{{{0, code.captured}}, {}};
 	}
 
 	// A pattern may find functions beside those whose data the description names.
-	bool is_meant(const RuntimePlace &place, const CodePlace &code) const
+	bool is_meant(const RuntimePlace &place, const ArrayElement &element) const
 	{
 		for (const ValueExpression *value : place.reads.all())
 			for (const FileReference &reference : value->references)
-				if (!file_.data(filled_in(reference.symbol, code.captured)))
+				if (reference.what != FileReference::What::element &&
+				    !file_.data(filled_in(reference.symbol, element.captured)))
 					return false;
 		return true;
 	}
 
-	Status add_function(std::size_t index, const RuntimePlace &place, const CodePlace &code)
+	Status add_function(std::size_t index, const RuntimePlace &place, const CodePlace &code,
+			    const std::vector<ArrayElement> &elements)
 	{
+		if (elements.empty())
+			return Done{};
 		const auto points = place.at_exit ? at_exits(code) : at_entry(code, place);
 		if (!points.ok())
 			return points.error();
-		for (const ProbePoint &point : *points) {
-			const uint64_t offset = code.offset + point.offset;
-			const auto reads = place_of(index, place, code, file_.address_of(offset).value_or(0));
-			if (!reads.ok())
-				return reads.error();
-			match_.functions.push_back({index, *reads, code.name, code.captured, offset,
-						    static_cast<uint32_t>(point.pushed_bytes), point.cost});
-		}
+		for (const ArrayElement &element : elements)
+			for (const ProbePoint &point : *points) {
+				const uint64_t offset = code.offset + point.offset;
+				const auto reads =
+					place_of(index, place, element, file_.address_of(offset).value_or(0));
+				if (!reads.ok())
+					return reads.error();
+				// The first pays for the trap, which all elements share.
+				const bool pays = &element == &elements.front();
+				match_.functions.push_back({index, *reads, code.name, element.captured, offset,
+							    static_cast<uint32_t>(point.pushed_bytes),
+							    pays ? point.cost : ProbeCost::emulated});
+			}
 		return Done{};
 	}
 
@@ -170,11 +193,13 @@ private:
 	}
 
 	// Most places are read alike in all their functions.
-	Result<std::size_t> place_of(std::size_t index, const RuntimePlace &place, const CodePlace &code,
+	Result<std::size_t> place_of(std::size_t index, const RuntimePlace &place, const ArrayElement &element,
 				     uint64_t probe_address)
 	{
 		const auto value_of = [&](const FileReference &reference) -> std::optional<int64_t> {
-			const auto symbol = file_.data(filled_in(reference.symbol, code.captured));
+			if (reference.what == FileReference::What::element)
+				return static_cast<int64_t>(element.address);
+			const auto symbol = file_.data(filled_in(reference.symbol, element.captured));
 			if (!symbol)
 				return std::nullopt;
 			if (reference.what == FileReference::What::address)
@@ -267,16 +292,6 @@ bool is_runtime(const RuntimeDescription &runtime, const CodeIndex &file)
 RuntimeMatch match_runtime(const RuntimeDescription &runtime, const CodeIndex &file, bool wide_nops_are_calls)
 {
 	return Matcher(runtime, file, wide_nops_are_calls).match();
-}
-
-std::string filled_in(std::string text, const std::vector<std::string> &captured)
-{
-	for (std::size_t i = 0; i < captured.size(); i++) {
-		const std::string mark = fmt::format("{{{}}}", i + 1);
-		for (std::size_t at = 0; (at = text.find(mark, at)) != text.npos; at += captured[i].size())
-			text.replace(at, mark.size(), captured[i]);
-	}
-	return text;
 }
 
 Result<ProbePoint> place_behind_call(std::span<const uint8_t> code, bool wide_nops_are_calls)

@@ -39,6 +39,7 @@ struct RuntimeMatch {
 	std::vector<std::size_t> missing;     // places of which nothing was found
 	std::size_t not_there = 0;            // places that need not be there, and are not
 	std::vector<std::string> refused;     // "symbol: why no probe can go there"
+	std::vector<std::string> uncounted;   // arrays: "symbol: why its elements are not counted"
 	std::size_t with_cost(ProbeCost cost) const;
 };
 
@@ -48,9 +49,6 @@ bool may_be(const RuntimeDescription &runtime, std::string_view path);
 bool is_runtime(const RuntimeDescription &runtime, const CodeIndex &file);
 // Where its places are. `wide_nops_are_calls` as in ProbeWish; kernels where they are not step them.
 RuntimeMatch match_runtime(const RuntimeDescription &runtime, const CodeIndex &file, bool wide_nops_are_calls);
-
-// {1} to {9} become what the stars stood for.
-std::string filled_in(std::string text, const std::vector<std::string> &captured);
 
 // Where behind a call a probe goes: `code` is what the call returns to. Nothing has moved the stack pointer up to
 // there, or it is known how far.

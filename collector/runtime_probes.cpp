@@ -285,6 +285,7 @@ void RuntimeProbes::Impl::attach(const RuntimeMatch &match, const FileKey &key, 
 	told->functions = match.functions.size() + match.refused.size();
 	told->stepped = match.with_cost(ProbeCost::stepped);
 	told->refused = match.refused;
+	told->uncounted = match.uncounted;
 	told->first_place = number_places(match);
 	told->last_place = spans.places().size();
 	attach_entries(match, file, told);

@@ -37,7 +37,7 @@ struct RuntimeFile {
 	std::vector<std::string> places_missing;
 	std::size_t functions = 0, functions_attached = 0; // in which places were found
 	std::size_t stepped = 0; // of them at an instruction that the kernel single-steps: dear
-	std::vector<std::string> refused;
+	std::vector<std::string> refused, uncounted;
 	uint64_t attach_ns = 0;                      // how long finding and attaching took
 	std::size_t first_place = 0, last_place = 0; // their numbers; the last one is not its own
 };

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <limits>
@@ -182,11 +183,16 @@ private:
 		const std::size_t end = error_ ? text_.npos : text_.find('"', at_);
 		if (end == text_.npos || end == at_)
 			return fail("a symbol in quotation marks was expected");
-		if (read->references.size() == kMostReferences)
-			return fail(fmt::format("more than {} symbols", kMostReferences));
-		read->references.push_back({what, std::string(text_.substr(at_, end - at_)), times, read->steps});
+		add_reference({what, std::string(text_.substr(at_, end - at_)), times, read->steps}, read);
 		at_ = end + 1;
 		expect(")");
+	}
+
+	void add_reference(FileReference reference, ValueExpression *read)
+	{
+		if (read->references.size() == kMostReferences)
+			return fail(fmt::format("more than {} symbols", kMostReferences));
+		read->references.push_back(std::move(reference));
 	}
 
 	void add_index(int64_t scale, ValueExpression *read)
@@ -224,14 +230,18 @@ private:
 			read->from = NP_READ_FILE;
 			return refer(FileReference::What::address, 1, read);
 		}
+		if (take("element")) {
+			read->from = NP_READ_FILE;
+			return add_reference({FileReference::What::element, "element", 1, read->steps}, read);
+		}
 		for (const ReadWord &known : kReads)
 			if (take(known.word)) {
 				parse_in_brackets(read, depth);
 				return add_step(read, known.size);
 			}
 		if (!digit_follows())
-			return fail("arg1 to arg6, result, data(...), *(...), u8(...) to u64(...) or a number was "
-				    "expected");
+			return fail("arg1 to arg6, result, element, data(...), *(...), u8(...) to u64(...) or a number "
+				    "was expected");
 		read->from = NP_READ_CONSTANT;
 		read->add += number();
 	}
@@ -278,6 +288,13 @@ private:
 };
 
 } // namespace
+
+bool ValueExpression::uses_element() const
+{
+	return std::any_of(references.begin(), references.end(), [](const FileReference &reference) {
+		return reference.what == FileReference::What::element;
+	});
+}
 
 Result<ValueExpression> parse_value(std::string_view text)
 {

@@ -2,7 +2,7 @@
 // The small language in which runtime descriptions say what to read where a probe is hit (docs/adding-a-runtime.md).
 //
 //   value  = term { ("+" | "-") summand }
-//   term   = "arg1" .. "arg6" | "result" | "data" "(" symbol ")" | number | read "(" value ")"
+//   term   = "arg1" .. "arg6" | "result" | "element" | "data" "(" symbol ")" | number | read "(" value ")"
 //   read   = "*" (a pointer) | "u8" | "u16" | "u32" | "u64"
 //   summand = number | [number "*"] ("file_u32" "(" symbol ")" | "index")
 //   symbol = '"' pattern of a name, of which {1} is what the first '*' of the place's own pattern stood for '"'
@@ -11,7 +11,7 @@
 //
 // "*(*(arg2+8)+8)" is what a pointer at arg2+8 points to, 8 bytes behind. It becomes fixed steps for a BPF program
 // (bpf/runtime_event.h): at most NP_READ_STEPS reads, a smaller one only as the last. `index` is of shapes, once in a
-// value.
+// value, `element` of places with an array, of which each element is counted.
 #pragma once
 
 #include <cstdint>
@@ -28,9 +28,10 @@ namespace neuroperf::collector {
 
 // What depends on the file in which a place was found: to be added to an offset.
 struct FileReference {
-	enum class What { address, number };
-	What what = What::address; // of the symbol, or the 32 bits that stand there
-	std::string symbol;        // a pattern
+	enum class What { address, number, element };
+	What what =
+		What::address; // of the symbol, or the 32 bits that stand there, or of an element of the place's array
+	std::string symbol;    // a pattern; of an element the word
 	int64_t times = 1;
 	std::size_t step = 0; // of np_read: offsets[step], or `add` behind the last one
 };
@@ -42,6 +43,7 @@ struct ValueExpression : np_read {
 	ValueExpression() : np_read{} {}
 	bool given() const { return from != NP_READ_NOTHING; }
 	bool uses_index() const { return index_scale != 0; }
+	bool uses_element() const;
 };
 
 struct CountExpression {

@@ -56,6 +56,17 @@ int _num__array_broken__spikespace = 11; // whoever writes it knows it, the file
 
 } // namespace simulated
 
+// Or an array for each kind of population, with an element for each of them, which a function fills in.
+struct Undelayed {
+	uint32_t *fired;
+};
+struct Delayed {
+	uint32_t *slot, *fired;
+};
+static Undelayed populations_0[3], populations_2[2000], populations_4[1];
+static Delayed populations_1[2];
+static uint8_t populations_3[12];
+
 NOINLINE void _run_cells_thresholder_codeobject()
 {
 	simulated::_array_cells__spikespace[simulated::_num__array_cells__spikespace - 1] = work;
@@ -72,6 +83,29 @@ NOINLINE void _run_broken_thresholder_codeobject()
 }
 
 extern "C" {
+
+NOINLINE void small_fill_0(unsigned index, uint32_t *fired)
+{
+	populations_0[index].fired = fired;
+}
+
+NOINLINE void small_fill_1(unsigned index, uint32_t *slot, uint32_t *fired)
+{
+	populations_1[index].slot = slot;
+	populations_1[index].fired = fired;
+}
+
+NOINLINE void small_fill_2(unsigned index, uint32_t *fired)
+{
+	populations_2[index].fired = fired;
+}
+
+NOINLINE uint32_t small_fired(unsigned index)
+{
+	work = populations_3[index % 12] + populations_4[0].fired[0];
+	return *populations_0[index].fired + populations_1[index].fired[*populations_1[index].slot] +
+	       *populations_2[index].fired;
+}
 
 NOINLINE int small_run(int steps)
 {
@@ -230,6 +264,13 @@ extern "C" int small_all(int step)
 	_run_cells_thresholder_codeobject();
 	_run_axons_thresholder_codeobject();
 	_run_broken_thresholder_codeobject();
+	static uint32_t fired[2];
+	small_fill_0(0, fired);
+	small_fill_1(0, fired, fired);
+	small_fill_2(0, fired);
+	populations_3[0] = 1;
+	populations_4[0].fired = fired;
+	work = static_cast<int>(small_fired(0));
 	return small_caller(step) + small_tail(step) + small_two_ends(step) + small_cold_part(step) +
 	       SmallGetApiBase()->get(SmallGetApiBase()->version(1))->run(step);
 }

@@ -227,6 +227,20 @@ TEST(CodeIndex, DataIsFoundByDemangledName)
 	EXPECT_FALSE(own_index().data("code_index_test::Dense::compute(*").has_value()) << "no data";
 }
 
+TEST(CodeIndex, AllObjectsOfAPattern)
+{
+	const auto places = own_index().objects("code_index_test::*_number");
+	std::vector<std::string> stars;
+	for (const CodePlace &place : places) {
+		ASSERT_EQ(place.captured.size(), 1u);
+		stars.push_back(place.captured[0]);
+		EXPECT_EQ(place.offset, own_index().data(place.name)->offset);
+	}
+	std::sort(stars.begin(), stars.end());
+	EXPECT_EQ(stars, (std::vector<std::string>{"constant", "kept", "written"}));
+	EXPECT_TRUE(own_index().objects("code_index_test_function").empty()) << "no data";
+}
+
 TEST(CodeIndex, OnlyNumbersThatNobodyWritesAreConstant)
 {
 	const auto constant = own_index().data("code_index_test::constant_number");

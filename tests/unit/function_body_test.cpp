@@ -213,6 +213,60 @@ TEST(FunctionBody, AddressesTakenRelativeToTheCode)
 		<< "as far as it can be decoded";
 }
 
+// What a function that lies at 0x401000 fills in of an array at 0x404000: its bytes, or why not.
+std::string filled_in(uint16_t machine, const Bytes &code, uint64_t array = 0x404000)
+{
+	const auto bytes = bytes_filled_in(machine, code, 0x401000, array);
+	return bytes.ok() ? std::to_string(*bytes) : bytes.error().what;
+}
+
+TEST(FunctionBody, WhatFillsInAnElementSaysItsSize)
+{
+	// mov edi, edi; lea rax, [rip + 0x2ff7]; mov [rax + rdi*8], rsi; ret
+	const Bytes one = bytes_of("89 ff | 48 8d 05 f7 2f 00 00 | 48 89 34 f8 | c3");
+	EXPECT_EQ(filled_in(EM_X86_64, one), "8");
+	// As g++ has it: ...; shl rdi, 4; add rax, rdi; mov [rax], rsi; mov [rax + 8], rdx; ret
+	EXPECT_EQ(filled_in(EM_X86_64, bytes_of("89 ff | 48 8d 05 f7 2f 00 00 | 48 c1 e7 04 | 48 01 f8 | 48 89 30 | "
+						"48 89 50 08 | c3")),
+		  "16");
+	// As clang++: mov eax, edi; lea rax, [rax + rax*2]; lea rdi, [rip + 0x2ff3]; mov [rdi + rax*8], rsi;
+	// mov [rdi + rax*8 + 8], rdx; mov [rdi + rax*8 + 16], rcx; ret
+	EXPECT_EQ(filled_in(EM_X86_64, bytes_of("89 f8 | 48 8d 04 40 | 48 8d 3d f3 2f 00 00 | 48 89 34 c7 | "
+						"48 89 54 c7 08 | 48 89 4c c7 10 | c3")),
+		  "24");
+	// Without optimisation: push rbp; mov rbp, rsp; mov [rbp - 4], edi; mov [rbp - 0x10], rsi; lea rdx, [rip +
+	// 0x2fed + 8]; mov [rax + rdx], rcx; pop rbp; ret
+	EXPECT_EQ(filled_in(EM_X86_64, bytes_of("55 | 48 89 e5 | 89 7d fc | 48 89 75 f0 | 48 8d 15 f6 2f 00 00 | "
+						"48 89 0c 10 | 5d | c3")),
+		  "16");
+	// adrp x3, +0x3000; add x3, x3, #0; str x1, [x3, w0, uxtw #3]; ret
+	EXPECT_EQ(filled_in(EM_AARCH64, words_of({0xf0000003, 0x91000063, 0xf8205861, 0xd65f03c0})), "8");
+	// ...; add x0, x3, w0, uxtw #4; stp x1, x2, [x0]; ret
+	EXPECT_EQ(filled_in(EM_AARCH64, words_of({0xf0000003, 0x91000063, 0x8b205060, 0xa9000801, 0xd65f03c0})), "16");
+	// With the address of something in front of it, as g++ has it: ...; add x3, x3, #24; str x1, [x3, w0, uxtw #3];
+	// ret
+	EXPECT_EQ(
+		filled_in(EM_AARCH64, words_of({0xf0000003, 0x91000063, 0x91006063, 0xf8205861, 0xd65f03c0}), 0x404018),
+		"8");
+}
+
+TEST(FunctionBody, WhatDoesMoreDoesNotFillInAnElement)
+{
+	const char *const other = "it does not just fill in an element";
+	const Bytes one = bytes_of("89 ff | 48 8d 05 f7 2f 00 00 | 48 89 34 f8 | c3");
+	EXPECT_EQ(filled_in(EM_X86_64, one, 0x404010), other) << "of another array";
+	EXPECT_EQ(filled_in(EM_X86_64, one, 0x3f4000), other) << "far behind it";
+	EXPECT_EQ(filled_in(EM_X86_64, bytes_of("48 8d 05 f9 2f 00 00 | c3")), other) << "nothing is written";
+	EXPECT_EQ(filled_in(EM_X86_64, bytes_of("48 89 34 f8 | c3")), other) << "who knows where";
+	EXPECT_EQ(filled_in(EM_X86_64, bytes_of("48 8d 05 f9 2f 00 00 | 48 89 70 f8 | c3")), other) << "in front of it";
+	EXPECT_EQ(filled_in(EM_X86_64, bytes_of("48 8d 05 f9 2f 00 00 | 48 89 30 | eb 00 | c3")), other) << "a jump";
+	EXPECT_EQ(filled_in(EM_X86_64, bytes_of("48 8d 05 f9 2f 00 00 | 48 89 30 | ff d0 | c3")), other) << "a call";
+	EXPECT_EQ(filled_in(EM_X86_64, bytes_of("48 8d 05 f9 2f 00 00 | 48 89 35 f9 2f 00 00 | c3")), other)
+		<< "something else too";
+	EXPECT_EQ(filled_in(EM_X86_64, bytes_of("06")), "its code cannot be decoded");
+	EXPECT_THAT(filled_in(EM_RISCV, one), HasSubstr("cannot read code"));
+}
+
 TEST(FunctionBody, AnyBytesAreSurvived)
 {
 	std::mt19937 random(11);
@@ -225,6 +279,8 @@ TEST(FunctionBody, AnyBytesAreSurvived)
 				for (const uint64_t offset : found.ok() ? *found : Offsets{})
 					ASSERT_LT(offset, code.size());
 			addresses_taken(machine, code, UINT64_MAX - 16);
+			const auto bytes = bytes_filled_in(machine, code, UINT64_MAX - 16, 0);
+			ASSERT_TRUE(!bytes.ok() || *bytes > 0);
 		}
 	}
 }

@@ -87,5 +87,13 @@ TEST(NamePattern, WhatIsNoMangledNameStaysAsItIs)
 	EXPECT_EQ(demangled(huge), huge);
 }
 
+TEST(NamePattern, WhatTheStarsStoodForIsFilledIn)
+{
+	EXPECT_EQ(filled_in("spikes of {1}", {"cells"}), "spikes of cells");
+	EXPECT_EQ(filled_in("{2}/{1}/{2}", {"a", "b"}), "b/a/b");
+	EXPECT_EQ(filled_in("{1}{3}", {"{1}"}), "{1}{3}") << "once";
+	EXPECT_EQ(filled_in("{1}", {}), "{1}");
+}
+
 } // namespace
 } // namespace neuroperf::collector

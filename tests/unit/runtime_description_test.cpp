@@ -48,7 +48,10 @@ constexpr std::string_view kLarge = R"json({
     {"name": "fired", "means": "spikes", "find": {"exported": "large_threshold"}, "at": "exit",
      "count": "sum_u8(*(result), u64(result+8))"},
     {"name": "cells", "means": "spikes", "find": {"exported": "_run_*_thresholder"},
-     "count": "u32(*(data(\"large::_array_{1}\")) + 4*file_u32(\"large::_num_{1}\") - 4)"}
+     "count": "u32(*(data(\"large::_array_{1}\")) + 4*file_u32(\"large::_num_{1}\") - 4)"},
+    {"name": "kind {1}, population {2}", "means": "spikes", "find": {"exported": "large_step"}, "at": "exit",
+     "each": {"array": "large::kind_*", "bytes": 16, "filled_by": "large_fill_{1}"}, "identity": "element",
+     "count": "u32(*(element+8))"}
   ]
 })json";
 
@@ -89,7 +92,7 @@ TEST(RuntimeDescription, ReadsAllThatAPlaceMayHave)
 	EXPECT_TRUE(runtime->names_from_python);
 	EXPECT_THAT(runtime->callers, ElementsAre("large_run", "large::Executor::*"));
 	EXPECT_THAT(runtime->excepted_files, ElementsAre("liblarge.so.1", "liblarge.so.2*"));
-	ASSERT_EQ(runtime->places.size(), 4u);
+	ASSERT_EQ(runtime->places.size(), 5u);
 	const RuntimePlace &session = runtime->places[0], &op = runtime->places[1], &fired = runtime->places[2],
 			   &cells = runtime->places[3];
 	EXPECT_EQ(session.find.how, PlaceSearch::How::table);
@@ -117,6 +120,13 @@ TEST(RuntimeDescription, ReadsAllThatAPlaceMayHave)
 	EXPECT_EQ(cells.reads.value.from, NP_READ_FILE);
 	EXPECT_EQ(cells.reads.value.references.size(), 2u);
 	EXPECT_FALSE(cells.reads.summed.given());
+	EXPECT_FALSE(cells.each.given());
+	const RuntimePlace &each = runtime->places[4];
+	EXPECT_EQ(each.each.pattern, "large::kind_*");
+	EXPECT_EQ(each.each.element_bytes, 16u);
+	EXPECT_EQ(each.each.filled_by, "large_fill_{1}");
+	EXPECT_TRUE(each.reads.value.uses_element());
+	EXPECT_TRUE(each.reads.identity.uses_element());
 	const auto wide = parse_runtime_description(large(", \"bytes\": 4", ""), "large.json");
 	ASSERT_TRUE(wide.ok());
 	EXPECT_EQ(wide->places[1].reads.shape_size, 8u) << "without a word";
@@ -163,6 +173,16 @@ TEST(RuntimeDescription, MistakesInWhatAPlaceMayHave)
 		{"\"slots\": [0, 9]", "\"slots\": [0, 1001]", "places[0].find.slots", "from 0 to 1000"},
 		{", \"slots\": [0, 9]", "", "places[0].find.slots", "1 to 4 numbers"},
 		{"\"table\": \"LargeGetApi\"", "\"table\": \"LargeGetApi\", \"symbol\": \"a\"", "places[0].find", "one of \"exported\", \"symbol\", \"class\" and \"table\""},
+		{"\"bytes\": 16", "\"bytes\": 0", "places[4].each", "needs \"bytes\", of one element: 1 to 65536"},
+		{"\"bytes\": 16", "\"bytes\": 65537", "places[4].each", "1 to 65536"},
+		{"\"bytes\": 16", "\"bytes\": \"16\"", "places[4].each", "1 to 65536"},
+		{"\"bytes\": 16, ", "", "places[4].each", "needs \"bytes\""},
+		{"\"array\": \"large::kind_*\", ", "", "places[4].each", "\"array\" is missing"},
+		{"\"filled_by\"", "\"filled\"", "line 15: places[4].each", "\"filled\" is not known here (array, bytes, filled_by)"},
+		{"{\"array\": \"large::kind_*\", \"bytes\": 16, \"filled_by\": \"large_fill_{1}\"}", "\"large::kind_*\"", "places[4].each", "must be an object"},
+		{"\"each\": {\"array\": \"large::kind_*\", \"bytes\": 16, \"filled_by\": \"large_fill_{1}\"}, ", "", "places[4]", "give both, or neither"},
+		{"\"identity\": \"element\",\n     \"count\": \"u32(*(element+8))\"", "\"count\": \"1\"", "places[4]", "give both, or neither"},
+		{"\"means\": \"spikes\", \"find\": {\"exported\": \"large_step\"}, \"at\": \"exit\"", "\"means\": \"layer\", \"find\": {\"exported\": \"large_step\"}", "places[4]", "only spikes and synops are counted of \"each\""},
 		{"\"python\"", "\"perl\"", "description", "\"names\" must be \"python\""},
 		{"\"python\"", "true", "description", "\"names\" must be \"python\""},
 		{"[\"large_run\", \"large::Executor::*\"]", "\"large_run\"", "description", "\"callers\" must be a list"},
@@ -199,6 +219,11 @@ TEST(RuntimeDescription, TheSchemaKnowsWhatTheParserKnows)
 		{"type_name(*(arg1+8))", "type(arg1)"},
 		{"\"table\": \"LargeGetApi\"", "\"table\": \"LargeGetApi\", \"symbol\": \"a\""},
 		{"\"at\": \"entry\"", "\"when\": \"entry\""},
+		{"\"bytes\": 16", "\"bytes\": 0"},
+		{"\"bytes\": 16", "\"bytes\": 65537"},
+		{"\"bytes\": 16, ", ""},
+		{"\"array\": \"large::kind_*\", ", ""},
+		{"\"filled_by\"", "\"filled\""},
 	};
 	for (const auto &[from, to] : cases) {
 		const std::string text = large(from, to);

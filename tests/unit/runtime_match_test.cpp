@@ -14,6 +14,7 @@
 #include <set>
 
 #include "collector/function_body.hpp"
+#include "collector/name_pattern.hpp"
 
 namespace neuroperf::collector {
 namespace {
@@ -305,6 +306,72 @@ TEST(RuntimeMatch, DataOfAFunctionsName)
 	}
 }
 
+constexpr const char *kOfEach = R"json({"name": "group {2}, population {3}", "means": "spikes", "optional": true,
+	"find": {"exported": "small_fired"}, "at": "exit", "identity": "element", "count": "u32(*(element))",
+	"each": {"array": "_ZL*populations_*", "bytes": 8, "filled_by": "small_fill_{2}"}})json";
+
+// Each element is read by itself, at each return of the function.
+TEST(RuntimeMatch, ElementsOfArraysAreCountedOneByOne)
+{
+	for (const char *path : {kWhole, kStatic}) {
+		SCOPED_TRACE(path);
+		std::string place = kOfEach;
+		if (path == kStatic) // exports nothing
+			place.replace(place.find("exported"), 8, "symbol");
+		const Matched match(path, place);
+		EXPECT_THAT(match->missing, IsEmpty());
+		EXPECT_EQ(match->not_there, 0u);
+		std::set<std::string> names;
+		std::map<uint64_t, std::set<std::string>> at_exits;
+		for (const FoundFunction &function : match->functions) {
+			const std::string name = filled_in("group {2}, population {3}", function.captured);
+			names.insert(name);
+			EXPECT_EQ(function.cost,
+				  at_exits[function.probe_offset].empty() ? ProbeCost::stepped : ProbeCost::emulated)
+				<< "they share a trap";
+			EXPECT_TRUE(at_exits[function.probe_offset].insert(name).second);
+			const np_place &reads = match->places[function.found_place].reads;
+			const auto array = match.index().data("_ZL13populations_" + function.captured[1]);
+			ASSERT_TRUE(array.has_value());
+			const uint64_t element = array->offset + 8 * std::stoul(function.captured[2]);
+			EXPECT_EQ(reads.identity.from, NP_READ_FILE);
+			EXPECT_EQ(reads.identity.steps, 0);
+			EXPECT_EQ(reads.identity.add, static_cast<int64_t>(element));
+			EXPECT_EQ(reads.value.from, NP_READ_IDENTITY);
+			ASSERT_EQ(reads.value.steps, 2) << "the pointer, what it points to";
+			EXPECT_EQ(reads.value.offsets[0], 0);
+			EXPECT_EQ(reads.value.last_size, 4);
+			EXPECT_EQ(reads.probe_address, match.index().address_of(function.probe_offset));
+		}
+		EXPECT_THAT(names,
+			    ElementsAre("group 0, population 0", "group 0, population 1", "group 0, population 2"));
+		for (const auto &[offset, populations] : at_exits)
+			EXPECT_EQ(populations, names) << offset;
+	}
+}
+
+TEST(RuntimeMatch, ArraysOfOtherElementsAreNotCounted)
+{
+	const Matched match(kWhole, kOfEach);
+	EXPECT_THAT(match->refused, IsEmpty());
+	EXPECT_THAT(match->uncounted,
+		    UnorderedElementsAre("_ZL13populations_1: its elements have 16 bytes, not 8: they hold something "
+					 "else than described",
+					 "_ZL13populations_2: with its 2000 elements they are more than 1024",
+					 "_ZL13populations_3: small_fill_3 is not one short function",
+					 "_ZL13populations_4: small_fill_4 is not one short function"));
+	const std::string check = R"(, "filled_by": "small_fill_{2}")";
+	std::string unchecked = kOfEach;
+	unchecked.erase(unchecked.find(check), check.size());
+	EXPECT_THAT(Matched(kWhole, unchecked)->uncounted,
+		    UnorderedElementsAre("_ZL13populations_2: with its 2000 elements they are more than 1024",
+					 "_ZL13populations_3: its 12 bytes are no elements of 8"))
+		<< "where nobody says what fills them in, sizes alone count";
+	const Matched stripped(kStripped, kOfEach);
+	EXPECT_EQ(stripped->not_there, 1u);
+	EXPECT_THAT(stripped->uncounted, IsEmpty());
+}
+
 TEST(RuntimeMatch, CallsOfCallersAreFoundOnce)
 {
 	const Matched match(kWhole, kEveryWay, R"json("callers": ["small_caller", "small_walk"],)json");
@@ -341,14 +408,6 @@ TEST(RuntimeMatch, OnlyFilesOfTheNameAreLookedInto)
 	newer.excepted_files = {"libsmall_runtime.so.1", "*.old"};
 	EXPECT_FALSE(may_be(newer, "/usr/lib/libsmall_runtime.so.1"));
 	EXPECT_TRUE(may_be(newer, "/usr/lib/libsmall_runtime.so.2"));
-}
-
-TEST(RuntimeMatch, WhatTheStarsStoodForIsFilledIn)
-{
-	EXPECT_EQ(filled_in("spikes of {1}", {"cells"}), "spikes of cells");
-	EXPECT_EQ(filled_in("{2}/{1}/{2}", {"a", "b"}), "b/a/b");
-	EXPECT_EQ(filled_in("{1}{3}", {"{1}"}), "{1}{3}") << "once";
-	EXPECT_EQ(filled_in("{1}", {}), "{1}");
 }
 
 } // namespace

@@ -135,6 +135,22 @@ TEST(ValueExpression, TheResultIsReadLikeAnArgument)
 	EXPECT_EQ(read->last_size, 4);
 }
 
+TEST(ValueExpression, AnElementLiesWhereTheFileSays)
+{
+	const auto read = parse_value("u32(*(element+8))");
+	ASSERT_TRUE(read.ok()) << read.error().what;
+	EXPECT_TRUE(read->uses_element());
+	EXPECT_EQ(read->from, NP_READ_FILE);
+	const auto resolved = resolve(*read, [](const FileReference &reference) {
+		EXPECT_EQ(reference.what, FileReference::What::element);
+		return std::optional<int64_t>(0x4000);
+	});
+	ASSERT_TRUE(resolved.ok());
+	ASSERT_EQ(resolved->steps, 2);
+	EXPECT_EQ(resolved->offsets[0], 0x4008);
+	EXPECT_FALSE(parse_value("data(\"element\")")->uses_element());
+}
+
 TEST(ValueExpression, SymbolsOfTheFileAreAddedWhereTheyStand)
 {
 	const auto read =

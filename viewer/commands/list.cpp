@@ -54,6 +54,8 @@ void print_match(const RuntimeDescription &runtime, const collector::RuntimeMatc
 	}
 	for (const std::string &refused : match.refused)
 		write_output(fmt::format("  refused    {}\n", printable(refused)));
+	for (const std::string &uncounted : match.uncounted)
+		write_output(fmt::format("  uncounted  {}\n", printable(uncounted)));
 }
 
 // Says what of the descriptions is in this file; false if nothing.
