@@ -193,6 +193,7 @@ public:
 		std::vector<QualityItem> quality;
 		whose_they_are(&quality);
 		recorded_twice(&quality);
+		sampled_alike(&quality);
 		align_clocks(ranks_, ends_, &figures_, &quality);
 		run_times(&quality);
 		for (QualityItem &item : host_events_.items())
@@ -316,7 +317,7 @@ private:
 				 "name the recordings of all ranks: run.*.data", uint64_t{missing.size()}});
 	}
 
-	// Recorders of one host do not know of each other.
+	// What a recorder was told to record, others of its host do not know.
 	void recorded_twice(std::vector<QualityItem> *quality) const
 	{
 		for (std::size_t i = 0; i < ranks_.size(); i++)
@@ -334,6 +335,27 @@ private:
 					 {}});
 				return;
 			}
+	}
+
+	// Where nobody said how often to sample, each recorder has chosen by what a sample costs.
+	void sampled_alike(std::vector<QualityItem> *quality) const
+	{
+		uint64_t least = UINT64_MAX, most = 0;
+		for (const Summary &meta : metas_)
+			for (const SummaryEntry &entry : meta)
+				if (const uint64_t *frequency = std::get_if<uint64_t>(&entry.value);
+				    frequency && entry.metric.key == "frequency_hz") {
+					least = std::min(least, *frequency);
+					most = std::max(most, *frequency);
+				}
+		if (least < most)
+			quality->push_back({Severity::warning,
+					    "frequencies_differ",
+					    fmt::format("ranks were sampled at {} to {} Hz: the samples of some weigh "
+							"more than those of others",
+							least, most),
+					    fmt::format("record all with -F {}", least),
+					    {}});
 	}
 
 	// Recordings of one run are of one time.

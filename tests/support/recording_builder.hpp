@@ -38,6 +38,7 @@ public:
 		std::string host = "test-host", boot_id{}; // empty: not told
 		int rank = -1;                             // -1: not told
 		std::string target{};                      // what ran already
+		unsigned frequency_hz = 999;
 	};
 
 	explicit RecordingBuilder(const std::string &path) : RecordingBuilder(path, Options{}) {}
@@ -273,8 +274,9 @@ private:
 			to.features[recording::kFeatureArch] = recording::text_contents(options.architecture);
 		to.features[recording::kFeatureCommandLine] =
 			recording::ByteWriter().put<uint32_t>(1).put_bytes(recording::text_contents("./app")).take();
-		nlohmann::ordered_json section = {
-			{"schema", recording::kPrivateSchema}, {"command", {"./app"}}, {"frequency_hz", 999}};
+		nlohmann::ordered_json section = {{"schema", recording::kPrivateSchema},
+						  {"command", {"./app"}},
+						  {"frequency_hz", options.frequency_hz}};
 		if (!options.boot_id.empty())
 			section["boot_id"] = options.boot_id;
 		if (!options.target.empty())

@@ -255,6 +255,15 @@ TEST_F(RanksTest, WhatTwoOfOneHostRecordedIsCountedTwice)
 	EXPECT_THAT(said(merged(), "recorded_twice"), HasSubstr("ranks 1 and 3 recorded the same on one host"));
 }
 
+TEST_F(RanksTest, SamplesOfOtherFrequenciesWeighOtherwise)
+{
+	write("0", {.rank = 0}, {});
+	write("1", {.rank = 1}, {});
+	EXPECT_EQ(said(merged(), "frequencies_differ"), "");
+	write("2", {.rank = 2, .frequency_hz = 249}, {});
+	EXPECT_THAT(said(merged(), "frequencies_differ"), HasSubstr("ranks were sampled at 249 to 999 Hz"));
+}
+
 TEST_F(RanksTest, RecordingsThatCannotBeRead)
 {
 	paths_ = {folder_.file("none"), folder_.file("none either")};
