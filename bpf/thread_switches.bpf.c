@@ -24,6 +24,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define NP_OWN_FRAMES 3            /* of what runs this program */
 #define NP_FIRST_FAIR_PRIORITY 100 /* include/linux/sched/prio.h, MAX_RT_PRIO */
 #define NP_MOST_LATE_NS 0xffffffff
+/* The kernel counts a stay without interrupts, up to a moment that is a little before it is asked: what the thread did
+ * first is not to be before it came. */
+#define NP_LATE_MARGIN_NS(stay_ns) (50000 + (stay_ns) / 32)
 #define NP_LEAVING_NS 50000 /* between who wakes a thread that is just leaving, and its leaving */
 
 #if defined(__TARGET_ARCH_x86)
@@ -237,18 +240,24 @@ static __always_inline void got(const struct np_followed_thread *thread, __u64 n
 	bpf_ringbuf_submit(event, np_wake_up(ring, sizeof(*event)));
 }
 
-/* The kernel does not tell of switches from threads that a virtual machine hides. A thread that leaves its CPU and was
- * not seen to get it came so long ago as the kernel has counted this stay. Only the fair scheduler keeps that. */
-static __always_inline void got_unseen(struct task_struct *task, const struct np_followed_thread *thread, __u64 now,
+/* The kernel does not tell of switches from threads that a virtual machine hides. A thread that has a CPU and was not
+ * seen to get it came so long ago as the kernel has counted this stay, which it does at each tick and at the end. Only
+ * the fair scheduler keeps that. */
+static __always_inline void got_unseen(struct task_struct *task, struct np_followed_thread *thread, __u64 now,
 				       void *ring)
 {
 	if (!bpf_core_field_exists(task->se.prev_sum_exec_runtime) || task->prio < NP_FIRST_FAIR_PRIORITY)
 		return;
-	const __u64 most = now - thread->left_ns;
-	const __u64 stay_ns = task->se.sum_exec_runtime - task->se.prev_sum_exec_runtime;
+	const __u64 woken_ns = thread->woken_ns, left_ns = thread->left_ns;
+	const __u64 most = now - (woken_ns > left_ns ? woken_ns : left_ns);
+	const __u64 counted_ns = task->se.sum_exec_runtime - task->se.prev_sum_exec_runtime;
+	const __u64 stay_ns = counted_ns + NP_LATE_MARGIN_NS(counted_ns);
 	const __u64 late_ns = stay_ns < most ? stay_ns : most;
-	if (late_ns <= NP_MOST_LATE_NS)
-		got(thread, now, (__u32)late_ns, ring);
+	if (late_ns > NP_MOST_LATE_NS)
+		return;
+	got(thread, now, (__u32)late_ns, ring);
+	thread->woken_ns = 0;
+	thread->left_ns = 0;
 }
 
 static __always_inline void leaves(void *context, struct task_struct *task, __u32 state, int preempted, __u64 now,
@@ -295,7 +304,7 @@ static __always_inline void comes(struct task_struct *task, __u64 now, void *rin
 
 /* Interrupts that this CPU is in, one within the other; they begin and end here, as no thread is switched in them. */
 struct np_interrupts {
-	__u64 begin_ns;
+	__u64 begin_ns, ran_ns; /* ran_ns: the thread that is interrupted, as it was counted last */
 	__u32 depth, padding;
 };
 
@@ -374,8 +383,10 @@ int np_on_waking(__u64 *arguments)
 static __always_inline int begin_interrupt(void)
 {
 	struct np_interrupts *interrupts = interrupts_here();
-	if (interrupts && interrupts->depth++ == 0)
+	if (interrupts && interrupts->depth++ == 0) {
 		interrupts->begin_ns = bpf_ktime_get_ns();
+		interrupts->ran_ns = bpf_get_current_task_btf()->se.sum_exec_runtime;
+	}
 	return 0;
 }
 
@@ -386,11 +397,14 @@ static __always_inline int end_interrupt(void)
 	if (!interrupts || interrupts->depth == 0 || --interrupts->depth > 0)
 		return 0;
 	struct task_struct *current = bpf_get_current_task_btf();
-	const struct np_followed_thread *thread = np_is_followed(current) ? followed(current) : 0;
+	struct np_followed_thread *thread = np_is_followed(current) ? followed(current) : 0;
 	if (!thread)
 		return 0;
 	void *ring = np_ring_of_this_cpu();
-	struct np_switch *event = reserve(ring, thread, bpf_ktime_get_ns(), NP_INTERRUPTED);
+	const __u64 now = bpf_ktime_get_ns();
+	if (thread->left_ns && current->se.sum_exec_runtime != interrupts->ran_ns) /* has just been counted */
+		got_unseen(current, thread, now, ring);
+	struct np_switch *event = reserve(ring, thread, now, NP_INTERRUPTED);
 	if (!event)
 		return 0;
 	event->interrupt.begin_ns = interrupts->begin_ns;

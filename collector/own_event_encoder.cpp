@@ -126,12 +126,21 @@ bool OwnEventEncoder::encode(const np_switch &event)
 				      int64_t{event.out.system_call}, event.out.device, uint32_t{event.out.file_type},
 				      uint32_t{event.out.flags});
 	else if (event.what == NP_SWITCH_IN)
-		put<SwitchInPayload>(OwnEvent::switch_in, event.pid, event.tid, event.time_ns, event.in.woken_by,
-				     event.in.woken_ns, event.in.waker_pid, event.in.waker_tid, event.in.late_ns);
+		put_switch_in(event);
 	else
 		put<InterruptedPayload>(OwnEvent::interrupted, event.pid, event.tid, event.time_ns, uint32_t{0},
 					event.interrupt.begin_ns);
 	return true;
+}
+
+// What is told late is put where it belongs, if that is still within a round that is not finished.
+void OwnEventEncoder::put_switch_in(const np_switch &event)
+{
+	constexpr uint64_t kMostBackNs = 12'000'000; // rounds are finished 20 ms apart
+	const uint32_t late_ns = event.in.late_ns, back_ns = late_ns <= kMostBackNs ? late_ns : 0;
+	put<recording::SwitchInPayload>(recording::OwnEvent::switch_in, event.pid, event.tid, event.time_ns - back_ns,
+					event.in.woken_by, event.in.woken_ns, event.in.waker_pid, event.in.waker_tid,
+					late_ns - back_ns);
 }
 
 bool OwnEventEncoder::encode(const np_switch_with_stack &event)

@@ -67,6 +67,7 @@ public:
 	void clear_error() { status_ = Done{}; }
 
 private:
+	void put_switch_in(const np_switch &event);
 	template <typename Payload, typename... Fields>
 	void put(recording::OwnEvent event, uint32_t pid, uint32_t tid, uint64_t time_ns, Fields... fields);
 

@@ -101,14 +101,16 @@ TEST_F(Encoder, ManyEventsKeepTheirOrder)
 
 TEST_F(Encoder, SwitchesOfThreads)
 {
-	np_switch out{}, in{}, interrupt{};
+	np_switch out{}, in{}, interrupt{}, long_ago{};
 	out = {1'000'000'000, 100, 101, NP_SWITCH_OUT, 0, {}};
 	out.out = {1, 202, 261u << 20 | 3, 2, NP_SWITCH_IO_WAIT};
-	in = {1'000'000'500, 100, 101, NP_SWITCH_IN, 0, {}};
+	in = {1'000'000'530, 100, 101, NP_SWITCH_IN, 0, {}};
 	in.in = {100, 102, 1'000'000'400, NP_WOKEN_BY_THREAD, 30};
+	long_ago = {1'100'000'000, 100, 101, NP_SWITCH_IN, 0, {}};
+	long_ago.in = {0, 0, 0, NP_WOKEN_BY_NOBODY_KNOWN, 30'000'000};
 	interrupt = {1'000'000'900, 100, 101, NP_INTERRUPTED, 0, {}};
 	interrupt.interrupt.begin_ns = 1'000'000'800;
-	for (const np_switch &event : {out, in, interrupt})
+	for (const np_switch &event : {out, in, interrupt, long_ago})
 		EXPECT_TRUE(encoder_.encode(event));
 	np_switch_with_stack with_stack{};
 	with_stack.event = out;
@@ -122,9 +124,14 @@ TEST_F(Encoder, SwitchesOfThreads)
 	EXPECT_THAT(text, HasSubstr("1.000000000 100/101 neuroperf:switch_out state=1 system_call=202 device=273678339 "
 				    "file_type=2 flags=2"));
 	EXPECT_THAT(text, HasSubstr("1.000000500 100/101 neuroperf:switch_in woken_by=1 woken_ns=1000000400 "
-				    "waker_pid=100 waker_tid=102 late_ns=30"));
+				    "waker_pid=100 waker_tid=102 late_ns=0"))
+		<< "where it belongs";
+	EXPECT_THAT(text,
+		    HasSubstr("1.100000000 100/101 neuroperf:switch_in woken_by=0 woken_ns=0 waker_pid=0 waker_tid=0 "
+			      "late_ns=30000000"))
+		<< "what was then may have been written";
 	EXPECT_THAT(text, HasSubstr("1.000000900 100/101 neuroperf:interrupted begin_ns=1000000800"));
-	EXPECT_EQ(encoder_.counts().events, 4u);
+	EXPECT_EQ(encoder_.counts().events, 5u);
 }
 
 // As much as there may be, as often as the buffer is full; what stands behind is read as well.
