@@ -35,6 +35,7 @@ struct RecordOptions {
 	std::vector<std::string> drivers;       // whose jobs to record: names, "auto" or "none"; empty: auto
 	std::vector<std::string> driver_files;  // descriptions of the user's
 	double probe_budget = 0.02;             // share of a thread's time that probes in runtimes may cost; 1: any
+	bool begins_only = false;               // layers that follow each other are probed where they begin alone
 	bool per_shape = false;                 // layers of runtimes are told apart by shape too
 	bool python_names = false;              // layers of Python frameworks have the names of their modules
 	bool no_switches = false;               // do not record when threads get and leave a CPU

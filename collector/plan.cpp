@@ -543,9 +543,11 @@ void plan_runtimes(std::vector<RuntimeDescription> runtimes, const RecordOptions
 	}
 	plan->items.push_back({what, PlanItem::State::open, "by probes, where a process maps " + listed, ""});
 	for (RuntimeDescription &runtime : runtimes)
-		for (RuntimePlace &place : runtime.places)
+		for (RuntimePlace &place : runtime.places) {
 			if (!options.per_shape)
 				place.reads.leave_out_shape();
+			place.successive &= options.begins_only && runtime.has_inferences();
+		}
 	plan->runtimes = std::move(runtimes);
 	plan->probe_budget = options.probe_budget;
 }

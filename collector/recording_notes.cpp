@@ -131,6 +131,14 @@ void write_notes_of_runtimes(const RuntimeProbes &runtimes, RecorderLog *log)
 					    counts.callers.met - counts.callers.probed, counts.callers.met,
 					    counts.callers.problem.empty() ? "" : "; ", counts.callers.problem),
 				"");
+	if (counts.spans.ended_by_next > 0)
+		log->write_note(
+			kNotice, "runtime_ends_derived",
+			fmt::format("{} calls of layers are taken to last until the next one of their thread began, "
+				    "or their inference ended (--begins-only): what the runtime did in between is "
+				    "in their times",
+				    counts.spans.ended_by_next),
+			"");
 	if (counts.not_put_back > 0)
 		log->write_note(kDataLoss, "runtime_not_put_back",
 				fmt::format("{} probes that were taken off for the probe budget could not be put back: "

@@ -84,8 +84,8 @@ private:
 	{
 		RuntimePlace place;
 		allow(from, path,
-		      {"name", "means", "find", "each", "at", "optional", "async", "identity", "count", "layer", "kind",
-		       "kinds", "shape"});
+		      {"name", "means", "find", "each", "at", "optional", "successive", "async", "identity", "count",
+		       "layer", "kind", "kinds", "shape"});
 		if (failed())
 			return place;
 		place.name = string_in(from, "name", path, false);
@@ -103,12 +103,19 @@ private:
 		read_each(from, path, &place);
 		read_moment(from, path, &place);
 		read_async(from, path, &place);
-		const json optional = from.value("optional", json(false));
-		if (!optional.is_boolean())
-			fail(path, "\"optional\" is true or false");
-		else
-			place.optional = optional.get<bool>();
+		place.optional = flag_in(from, "optional", path);
+		place.successive = flag_in(from, "successive", path);
+		if (place.successive && (!place.is_span() || place.means == PlaceMeans::inference))
+			fail(path, "\"successive\" is of layers, operators and phases");
 		return place;
+	}
+
+	bool flag_in(const json &from, const char *key, const std::string &path)
+	{
+		const json flag = from.value(key, json(false));
+		if (!flag.is_boolean())
+			fail(path, fmt::format("\"{}\" is true or false", key));
+		return flag.is_boolean() && flag.get<bool>();
 	}
 
 	void read_search(const json &from, const std::string &path, PlaceSearch *search)

@@ -70,6 +70,9 @@ struct RuntimePlace {
 	std::vector<std::string> kinds{}; // by number
 	bool at_exit = false;             // where the function returns, not where it is entered
 	bool optional = false;            // not every version or program has it
+	// Calls of an inference follow each other, with nothing of weight in between: one may be taken to last until
+	// the next one of its thread begins.
+	bool successive = false;
 	// An inference is submitted here, or waited for until it has ended; its identity says which one.
 	enum class Async { no, begin, end };
 	Async async = Async::no;

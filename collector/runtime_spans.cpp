@@ -151,8 +151,12 @@ void RuntimeSpans::enter(const np_runtime_event &event, const Emit &emit)
 	const auto is_stale = [&](const Open &call) { return inference && call.unwatched && may_be_sampled(call); };
 	while (!thread.open.empty() && !is_of_same_object(thread.open.back(), event, stack) &&
 	       (has_ended(thread.open.back()) || is_stale(thread.open.back()))) {
-		end_unseen(thread.open.back(), event.pid, event.tid, event.time_ns, emit);
+		const Open call = thread.open.back();
 		thread.open.pop_back();
+		if (inference)
+			end_unseen(call, event.pid, event.tid, event.time_ns, emit); // long ago, for all we know
+		else
+			end(call, event, thread, emit);
 	}
 	if (!thread.open.empty() && is_of_same_object(thread.open.back(), event, stack)) {
 		counts_.of_base_classes++;
@@ -164,7 +168,8 @@ void RuntimeSpans::enter(const np_runtime_event &event, const Emit &emit)
 	}
 	const RuntimeCaller caller{event.pid, event.value, place.place->may_be_sampled()};
 	const bool submits = place.place->async == RuntimePlace::Async::begin;
-	const bool unwatched = !submits && !is_watched(caller, event.time_ns);
+	const bool unwatched =
+		place.place->successive ? !has_inference(thread) : !submits && !is_watched(caller, event.time_ns);
 	const Open call{stack, event.value, id, event.place, event.identity, thread.cost_ns, unwatched};
 	begin(call, event, emit);
 	if (!submits)
@@ -190,7 +195,8 @@ bool RuntimeSpans::is_of_same_object(const Open &call, const np_runtime_event &e
 	if (place.find.how != PlaceSearch::How::virtual_slot || !place.reads.identity.given() ||
 	    places_[call.place].place != &place || call.identity != event.identity)
 		return false;
-	return stack < call.stack || (stack == call.stack && call.returns_to == event.value && !call.unwatched);
+	const bool is_end_seen = !call.unwatched && !place.successive;
+	return stack < call.stack || (stack == call.stack && call.returns_to == event.value && is_end_seen);
 }
 
 void RuntimeSpans::begin(const Open &open, const np_runtime_event &event, const Emit &emit)
@@ -209,6 +215,21 @@ void RuntimeSpans::begin(const Open &open, const np_runtime_event &event, const 
 		type = kRequestBegin;
 	const uint64_t value = type == kRequestBegin ? open.identity : inference ? hits_[open.place] : 0;
 	emit(slot_of(type, event.time_ns, open.id, value), event.pid, event.tid);
+}
+
+bool RuntimeSpans::has_inference(const Thread &thread) const
+{
+	return std::ranges::any_of(thread.open, [this](const Open &call) {
+		return places_[call.place].place->means == PlaceMeans::inference;
+	});
+}
+
+void RuntimeSpans::end(const Open &open, const np_runtime_event &event, const Thread &thread, const Emit &emit)
+{
+	if (!is_successive(open) || !has_inference(thread))
+		return end_unseen(open, event.pid, event.tid, event.time_ns, emit);
+	counts_.ended_by_next++;
+	close(open, event, thread.cost_ns, emit);
 }
 
 void RuntimeSpans::end_unseen(const Open &open, uint32_t pid, uint32_t tid, uint64_t time_ns, const Emit &emit)
@@ -236,7 +257,7 @@ void RuntimeSpans::leave(const np_runtime_event &event, const Emit &emit)
 			ended = true;
 			continue;
 		}
-		end_unseen(call, event.pid, event.tid, event.time_ns, emit);
+		end(call, event, found->second, emit);
 	}
 	counts_.returns_without_entry += ended ? 0 : 1;
 }

@@ -42,6 +42,7 @@ struct RuntimeCaller {
 struct RuntimeSpansCounts {
 	uint64_t hits = 0, returns = 0;
 	uint64_t returns_without_entry = 0;  // of other calls at the same place, or the entry was lost
+	uint64_t ended_by_next = 0;          // calls that are taken to end where the next one begins
 	uint64_t entries_without_return = 0; // ended by what came next: their caller was not known yet, or an exception
 	uint64_t of_base_classes = 0;        // entries of a virtual function in a call of one that overrides it
 	uint64_t too_deep = 0;               // calls nested so deeply that they are not followed
@@ -126,6 +127,8 @@ private:
 	void leave(const np_runtime_event &event, const Emit &emit);
 	bool is_of_same_object(const Open &call, const np_runtime_event &event, uint64_t stack) const;
 	void begin(const Open &open, const np_runtime_event &event, const Emit &emit);
+	// A call that is open no more when this event comes.
+	void end(const Open &open, const np_runtime_event &event, const Thread &thread, const Emit &emit);
 	void end_unseen(const Open &open, uint32_t pid, uint32_t tid, uint64_t time_ns, const Emit &emit);
 	void close(const Open &open, const np_runtime_event &event, uint64_t cost_ns, const Emit &emit);
 	void add_cost(uint32_t tid, uint64_t cost_ns);
@@ -133,6 +136,8 @@ private:
 	void count_end(const Open &open, uint32_t pid);
 	bool is_watched(const RuntimeCaller &caller, uint64_t time_ns);
 	bool is_left_out(const np_runtime_event &event) const;
+	bool has_inference(const Thread &thread) const;
+	bool is_successive(const Open &call) const { return places_[call.place].place->successive; }
 	bool may_be_sampled(const Open &call) const { return places_[call.place].place->may_be_sampled(); }
 	void end_innermost(const std::function<bool(const Open &call)> &has_ended, const Emit &emit);
 

@@ -95,6 +95,10 @@ void add_record(CLI::App &app, RecordCommand *command)
 		      "sampled; 100: no limit")
 		->check(CLI::Range(0.01, 100.0).description(""))
 		->type_name("PERCENT");
+	record->add_flag(
+		"--begins-only", options.begins_only,
+		"Probe layers that follow each other (of ONNX Runtime) where they begin alone, at half the cost: each "
+		"is taken to last until the next one begins");
 	record->add_flag("--per-shape", options.per_shape, "Tell the layers of runtimes apart by shape too");
 	record->add_flag("--python-names", options.python_names,
 			 "Name the layers of Python frameworks (PyTorch) as the program's modules are named");

@@ -42,7 +42,7 @@ constexpr std::string_view kLarge = R"json({
   "callers": ["large_run", "large::Executor::*"],
   "places": [
     {"name": "session", "means": "inference", "find": {"table": "LargeGetApi", "slots": [0, 9]}, "at": "entry"},
-    {"name": "{1}", "means": "operator", "find": {"symbol": "large::*::forward(*"}, "identity": "arg1",
+    {"name": "{1}", "means": "operator", "find": {"symbol": "large::*::forward(*"}, "successive": true, "identity": "arg1",
      "layer": "type_name(*(arg1+8))", "kind": "u32(arg1+16)", "kinds": ["undef", "reorder"],
      "shape": {"index": ["u32(arg2+40)", "u32(*(arg3) + 4*index)"], "sizes": "*(arg2 - 24*index + 8)", "count": "u32(arg2+16)", "bytes": 4}},
     {"name": "fired", "means": "spikes", "find": {"exported": "large_threshold"}, "at": "exit",
@@ -114,6 +114,8 @@ TEST(RuntimeDescription, ReadsAllThatAPlaceMayHave)
 	EXPECT_EQ(op.reads.shape.index_step, 0);
 	EXPECT_EQ(op.reads.shape.offsets[0], 8);
 	EXPECT_EQ(op.arguments(), 7) << "those of the shape too must be live";
+	EXPECT_TRUE(op.successive);
+	EXPECT_FALSE(session.successive);
 	EXPECT_TRUE(fired.at_exit);
 	EXPECT_EQ(fired.arguments(), 0);
 	EXPECT_TRUE(fired.reads.summed.given());
@@ -138,6 +140,8 @@ TEST(RuntimeDescription, MistakesInWhatAPlaceMayHave)
 	const std::tuple<std::string, std::string, const char *, const char *> cases[] = {
 		{"\"means\": \"inference\", ", "", "places[0]", "\"means\""},
 		{"\"exit\",", "\"exits\",", "line 10: places[2]", "\"at\" is entry or exit"},
+		{"\"successive\": true", "\"successive\": 1", "places[1]", "\"successive\" is true or false"},
+		{"\"at\": \"entry\"", "\"successive\": true", "places[0]", "\"successive\" is of layers, operators and phases"},
 		{"\"at\": \"entry\"", "\"at\": \"exit\"", "line 6: places[0]", "at the exit only spikes and synops"},
 		{"*(result), u64", "*(arg1), u64", "line 10: places[2]", "at the exit the arguments are gone"},
 		{"u64(result+8)", "u64(arg2+8)", "line 10: places[2]", "at the exit the arguments are gone"},

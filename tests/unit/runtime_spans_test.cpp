@@ -225,6 +225,42 @@ TEST_F(Spans, WhileProbesAreTakenOffOnlyWhatIsOpenGoesOn)
 	EXPECT_EQ(spans_.counts().entries_without_return, 0u);
 }
 
+TEST_F(Spans, SuccessiveLayersLastUntilTheNextOneBegins)
+{
+	runtime_.places[1].successive = true;
+	spans_.set_costs(some_costs());
+	name(0x10, "conv");
+	name(0x20, "if");
+	enter(0, 1000);
+	enter(1, 900, 0x20);
+	enter(1, 800, 0x10); // in a graph of "if"
+	enter(1, 800, 0x10); // again: that is no call of what it overrides
+	enter(1, 900, 0x10);
+	leave(0, 1000);
+	EXPECT_THAT(events(),
+		    ElementsAre("[run", "+if", "+conv", "-conv", "+conv", "-conv", "-if", "+conv", "-conv", "]run"));
+	EXPECT_EQ(spans_.counts().ended_by_next, 4u);
+	EXPECT_EQ(spans_.counts().entries_without_return, 0u);
+	EXPECT_TRUE(spans_.take_callers().size() <= 1) << "of the inference alone";
+	EXPECT_EQ(emitted_[3].stamp, emitted_[4].stamp);
+	EXPECT_EQ(emitted_[3].value, 200u + 1500) << "behind its own begin, and in front of the next one's";
+}
+
+TEST_F(Spans, SuccessiveLayersOutsideOfInferencesMayHaveEndedLongBefore)
+{
+	runtime_.places[1].successive = true;
+	name(0x10, "conv");
+	enter(1, 900, 0x10);
+	enter(1, 900, 0x10);
+	enter(0, 1000);
+	enter(1, 900, 0x10);
+	enter(0, 1000); // its end was not seen
+	leave(0, 1000);
+	EXPECT_THAT(events(),
+		    ElementsAre("+conv", "?conv", "+conv", "?conv", "[run", "+conv", "?conv", "?run", "[run", "]run"));
+	EXPECT_EQ(spans_.counts().ended_by_next, 0u);
+}
+
 TEST_F(Spans, NoLayerThatNobodyWatchedHasAnInferenceInIt)
 {
 	name(0x10, "conv1");
