@@ -13,9 +13,10 @@ namespace {
 // Those of which it is true, which are no more in `spots`.
 std::vector<UprobeSpot> extracted(std::vector<UprobeSpot> *spots, const std::function<bool(uint64_t cookie)> &is_one)
 {
-	const auto found = std::ranges::partition(*spots, std::not_fn(is_one), &UprobeSpot::cookie);
-	std::vector<UprobeSpot> taken(found.begin(), found.end());
-	spots->erase(found.begin(), found.end());
+	const auto found = std::partition(spots->begin(), spots->end(),
+					  [&](const UprobeSpot &spot) { return !is_one(spot.cookie); });
+	std::vector<UprobeSpot> taken(found, spots->end());
+	spots->erase(found, spots->end());
 	return taken;
 }
 
