@@ -193,8 +193,9 @@ std::optional<Stored> stored_x86(const cs_insn &insn)
 {
 	const cs_x86 &detail = insn.detail->x86;
 	const cs_x86_op &to = detail.operands[0];
-	const bool in_frame = to.mem.base == X86_REG_RSP || (to.mem.base == X86_REG_RBP && to.mem.disp < 0);
-	if (detail.op_count < 2 || to.type != X86_OP_MEM || in_frame)
+	if (detail.op_count < 2 || to.type != X86_OP_MEM)
+		return std::nullopt;
+	if (to.mem.base == X86_REG_RSP || (to.mem.base == X86_REG_RBP && to.mem.disp < 0)) // its own frame
 		return std::nullopt;
 	return Stored{to.mem.base == X86_REG_RIP ? -1 : to.mem.disp, to.size};
 }
