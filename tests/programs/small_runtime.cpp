@@ -63,9 +63,10 @@ struct Undelayed {
 struct Delayed {
 	uint32_t *slot, *fired;
 };
-static Undelayed populations_0[3], populations_2[2000], populations_4[1];
-static Delayed populations_1[2];
-static uint8_t populations_3[12];
+// As they are, whatever a compiler makes of who uses them.
+[[gnu::used]] static Undelayed populations_0[3], populations_2[2000], populations_4[1];
+[[gnu::used]] static Delayed populations_1[2];
+[[gnu::used]] static uint8_t populations_3[12];
 
 NOINLINE void _run_cells_thresholder_codeobject()
 {
