@@ -101,10 +101,10 @@ static __always_inline __u32 copy_argument(char *to, const struct np_probed_call
 
 static __always_inline void put_call(const struct np_open_call *open, __u32 number, __s64 result)
 {
-	const __u64 time_ns = bpf_ktime_get_ns();
 	struct np_room room;
 	if (number == NP_NOT_WANTED || !wanted(number, 1))
 		return;
+	const __u64 time_ns = bpf_ktime_get_ns();
 	struct np_probe_event *event = probe_event(&room, number);
 	if (!event)
 		return;
@@ -197,11 +197,11 @@ SEC("kprobe")
 int np_function_begin(struct pt_regs *registers)
 {
 	const __u32 number = bpf_get_attach_cookie(registers);
-	const __u64 time_ns = bpf_ktime_get_ns();
 	struct np_room room;
 	struct np_probe_event *event = wanted(number, 0) ? probe_event(&room, number) : 0;
 	if (!event)
 		return 0;
+	const __u64 time_ns = bpf_ktime_get_ns();
 	event->record.arguments[0] = PT_REGS_PARM1(registers);
 	event->record.arguments[1] = PT_REGS_PARM2(registers);
 	event->record.arguments[2] = PT_REGS_PARM3(registers);
@@ -215,11 +215,11 @@ SEC("kretprobe")
 int np_function_end(struct pt_regs *registers)
 {
 	const __u32 number = bpf_get_attach_cookie(registers);
-	const __u64 time_ns = bpf_ktime_get_ns();
 	struct np_room room;
 	struct np_probe_event *event = wanted(number, 0) ? probe_event(&room, number) : 0;
 	if (!event)
 		return 0;
+	const __u64 time_ns = bpf_ktime_get_ns();
 	event->record.result = PT_REGS_RC(registers);
 	put_probed(&room, event, number, time_ns, PT_REGS_IP(registers), 0);
 	return 0;

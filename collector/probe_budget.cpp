@@ -13,7 +13,7 @@ void ProbeBudget::add_hit(uint64_t cost_ns, bool may_be_sampled, uint32_t thread
 		threads_.insert(thread);
 }
 
-bool ProbeBudget::settle(uint64_t now_ns)
+bool ProbeBudget::settle(uint64_t now_ns, bool are_gone)
 {
 	const uint64_t cost_ns = std::exchange(sampled_cost_ns_, 0) + std::exchange(kept_cost_ns_, 0);
 	const std::size_t threads = std::exchange(threads_, {}).size();
@@ -38,7 +38,7 @@ bool ProbeBudget::settle(uint64_t now_ns)
 	if (on_ && tokens_ns_ < 0) {
 		on_ = false;
 		times_off_++;
-	} else if (!on_ && !for_good_ && tokens_ns_ >= static_cast<double>(kWindowNs)) {
+	} else if (!on_ && are_gone && !for_good_ && tokens_ns_ >= static_cast<double>(kWindowNs)) {
 		on_ = true;
 	}
 	return on_;

@@ -33,11 +33,9 @@ public:
 		forgiving_ = !forgiven_;
 		forgiven_ = true;
 	}
-	// Of probes that may be taken off, since it was settled.
-	bool has_hits() const { return sampled_cost_ns_ > 0; }
 	// In each round, when all hits so far have been added: whether those that may be taken off are to be there from
-	// now on.
-	bool settle(uint64_t now_ns);
+	// now on. `are_gone`: those that were taken off are, so that none would be there twice.
+	bool settle(uint64_t now_ns, bool are_gone = true);
 
 	bool is_on() const { return on_; }
 	uint64_t times_off() const { return times_off_; }

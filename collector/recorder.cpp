@@ -12,9 +12,8 @@
 #include <csignal>
 #include <cstring>
 
-#include "collector/host_election.hpp"
+#include "collector/host_events.hpp"
 #include "collector/kernel_modules.hpp"
-#include "collector/launched_job.hpp"
 #include "collector/lifetime.hpp"
 #include "collector/multiplexing.hpp"
 #include "collector/output_name.hpp"
@@ -75,17 +74,14 @@ private:
 	Status launch();
 	Status create_file();
 	void poll_sources();
-	void join_host_election();
 	void write_opening_records();
 	std::string append_running_tasks(std::string *records);
 	void begin();
-	void enable();
 	void end_delay_if_due();
 	// The loop.
 	void wait_and_handle(uint64_t timeout_ns);
 	bool is_over();
 	void round();
-	void stand_for_host_events();
 	void drain_sources();
 	void write_losses();
 	void write_loss_of_switches();
@@ -126,8 +122,7 @@ private:
 	std::optional<recording::PerfDataWriter> writer_;
 	std::optional<OwnEventEncoder> encoder_;
 	std::optional<RecorderLog> log_;
-	std::optional<HostElection> election_; // with events of the host, in a job only
-	std::optional<Error> election_error_;
+	HostEvents host_events_;
 
 	std::vector<pollfd> polled_; // [0] signals, then sources
 	uint64_t lost_written_ = 0, tracepoints_lost_written_ = 0, switches_lost_written_ = 0;
@@ -157,7 +152,7 @@ Status Session::prepare()
 	// A ring that is not drained in time loses events: little CPU, but soon. Where this is not allowed, never mind.
 	::setpriority(PRIO_PROCESS, 0, -10);
 	sources_.open(options_, launch_ ? launch_->pid() : 0, &open_files_);
-	join_host_election();
+	host_events_.join(plan(), host_, sources_.tracepoints ? &*sources_.tracepoints : nullptr);
 	const bool asked_for = !options_.events.empty(); // sampling by something else would not do
 	if (sources_.sampling_error && (asked_for || (!launch_ && !sources_.attached)))
 		return *sources_.sampling_error;
@@ -188,22 +183,6 @@ Status Session::launch()
 	launch_.emplace(std::move(*launch));
 	lifetime_.set_program(launch_->pid());
 	return Done{};
-}
-
-void Session::join_host_election()
-{
-	const OutputNameFacts facts = output_name_facts(::getpid());
-	if (job_rank(facts).empty())
-		return;
-	HostElectionFacts of_this{launched_job(facts, ::getppid()), host_.boot_id, plan().host_events(),
-				  job_rank(facts), static_cast<uint64_t>(::getpid())};
-	if (of_this.job.empty() || of_this.events.empty() || !sources_.tracepoints)
-		return;
-	auto joined = HostElection::join(of_this, host_lock_folders());
-	if (joined.ok())
-		election_.emplace(std::move(*joined));
-	else
-		election_error_ = joined.error();
 }
 
 Status Session::create_file()
@@ -266,11 +245,7 @@ void Session::write_opening_records()
 	if (!complaint.empty())
 		log_->write_note(2, "unnamed_processes", complaint, "record as root");
 	write_opening_notes(sources_, &*log_);
-	if (election_)
-		election_->write(&*log_);
-	if (election_error_)
-		log_->write_note(1, "host_events_of_each",
-				 "each rank records the host-wide events for itself: " + election_error_->what, "");
+	host_events_.write(&*log_);
 	if (host_.sample_cost_ns && options_.events.empty() && sources_.events)
 		log_->write_stat("sample_cost_ns", *host_.sample_cost_ns);
 }
@@ -307,17 +282,12 @@ void Session::begin()
 {
 	enabled_ns_ = monotonic_now_ns();
 	stolen_before_ns_ = stolen_ns();
-	if (!delayed_)
-		enable();
-	else if (plan().target.kind != Target::Kind::program)
+	if (!delayed_) {
+		host_events_.begin();
+		sources_.enable();
+	} else if (plan().target.kind != Target::Kind::program) {
 		sources_.enable_side_band();
-}
-
-void Session::enable()
-{
-	if (election_)
-		sources_.tracepoints->leave_host_events(!election_->stand());
-	sources_.enable();
+	}
 }
 
 void Session::end_delay_if_due()
@@ -330,9 +300,9 @@ void Session::end_delay_if_due()
 	encoder_->set_muted(false);
 	if (sources_.events)
 		event_times_ = sources_.events->times(); // of the side band, which began earlier
-	enable();
-	if (election_)
-		election_->write(&*log_);
+	host_events_.begin();
+	sources_.enable();
+	host_events_.write(&*log_);
 }
 
 Result<RecordSummary> Session::run()
@@ -386,22 +356,13 @@ void Session::round()
 	if (summary_.write_error)
 		return;
 	const uint64_t now = clock_.advance().monotonic_ns;
-	stand_for_host_events();
+	host_events_.stand(&*log_);
 	if (sources_.rings)
 		sources_.rings->heartbeat(now);
 	drain_sources();
 	commit_if_due(false);
 	if (sources_.rings)
 		sources_.rings->free_rings_of_dead_threads();
-}
-
-void Session::stand_for_host_events()
-{
-	if (!election_ || delayed_ || election_->is_elected())
-		return;
-	sources_.tracepoints->leave_host_events(!election_->stand());
-	if (election_->has_news())
-		election_->write(&*log_);
 }
 
 void Session::drain_sources()
@@ -542,8 +503,7 @@ void Session::stop_writing(const Error &error)
 		return;
 	summary_.write_error = error;
 	sources_.stop();
-	if (election_)
-		election_->leave(0); // another one has the time since the last commit, as far as it can
+	host_events_.leave(0); // another one has the time since the last commit, as far as it can
 	encoder_->clear_error();
 	log_->write_note(3, "recording_cut", "the recording ends here, before the program did: " + error.what,
 			 error.hint);
@@ -587,8 +547,7 @@ void Session::finish()
 		summary_.left_running = descendants(::getpid());
 	const uint64_t end_ns = monotonic_now_ns();
 	sources_.disable();
-	if (election_)
-		election_->leave(end_ns);
+	host_events_.leave(end_ns);
 	if (!summary_.write_error) {
 		sources_.stop();
 		if (sources_.attached)
@@ -600,8 +559,7 @@ void Session::finish()
 	}
 	if (summary_.write_error)
 		return;
-	if (election_)
-		election_->write(&*log_);
+	host_events_.write(&*log_);
 	if (sources_.python_names)
 		sources_.python_names->read_lines();
 	write_closing_notes(sources_, summary_.left_running, &*log_);

@@ -318,11 +318,10 @@ void RuntimeProbes::Impl::attach_entries(const RuntimeMatch &match, int file, Ru
 // What was hit has been drained: what it has cost is known.
 void RuntimeProbes::Impl::keep_within_budget()
 {
-	const bool had_hits = budget.has_hits();
-	const bool on = budget.settle(monotonic_now_ns());
 	const uint64_t begin = monotonic_now_ns();
+	const bool on = budget.settle(begin, probes.are_gone());
 	const bool switches = on != probes.is_on();
-	if (!on && !switches && !had_hits)
+	if (!on && !switches && probes.are_gone())
 		spans.end_sampled(emit()); // nobody sees their ends
 	if (switches) {
 		counts.not_put_back += probes.switch_to(on);

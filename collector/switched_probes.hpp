@@ -28,6 +28,8 @@ public:
 	std::size_t add(UprobeKind kind, const bpf_program *program, int file, std::vector<UprobeSpot> spots,
 			bool switchable, IsMet is_met = {});
 	bool is_on() const { return on_; }
+	// What was taken off is off.
+	bool are_gone() const { return taken_off_.is_done(); }
 	// Taking off goes on beside the caller's work. Returns how many places the kernel refused.
 	std::size_t switch_to(bool on);
 	// Now and then: goes on with what is to be taken off. Returns whether something came back by itself.

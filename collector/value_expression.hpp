@@ -28,10 +28,10 @@ namespace neuroperf::collector {
 
 // What depends on the file in which a place was found: to be added to an offset.
 struct FileReference {
+	// Where the symbol is, the 32 bits that stand there, or where an element of the place's array is.
 	enum class What { address, number, element };
-	What what =
-		What::address; // of the symbol, or the 32 bits that stand there, or of an element of the place's array
-	std::string symbol;    // a pattern; of an element the word
+	What what = What::address;
+	std::string symbol; // a pattern; of an element the word
 	int64_t times = 1;
 	std::size_t step = 0; // of np_read: offsets[step], or `add` behind the last one
 };

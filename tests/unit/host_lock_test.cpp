@@ -12,6 +12,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include "tests/privileged/require.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace neuroperf::collector {
@@ -100,8 +101,8 @@ TEST_F(HostLockTest, FoldersOfOthersAreRefused)
 	EXPECT_THAT(problem(), HasSubstr("others may look into it"));
 	::chmod(locks.c_str(), 0700);
 	EXPECT_EQ(problem(), "");
-	if (::geteuid() != 0)
-		GTEST_SKIP() << "root alone can give it to another user";
+	if (!test::is_root())
+		return test::require(false, "root", "root alone can give it to another user");
 	ASSERT_EQ(::chown(locks.c_str(), 65534, 65534), 0);
 	EXPECT_THAT(problem(), EndsWith("it is another user's"));
 }

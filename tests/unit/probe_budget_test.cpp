@@ -120,9 +120,7 @@ TEST_F(ProbeBudgetTest, TimeCountsFromTheFirstHitOn)
 	ProbeBudget budget(0.02);
 	budget.settle(1000 * kMs);
 	budget.add_hit(10, true, 1);
-	EXPECT_TRUE(budget.has_hits());
 	budget.settle(2000 * kMs);
-	EXPECT_FALSE(budget.has_hits());
 	budget.settle(2500 * kMs);
 	EXPECT_EQ(budget.watched_ns(), 500 * kMs);
 }
@@ -132,11 +130,22 @@ TEST_F(ProbeBudgetTest, WhatCannotBeTakenOffCountsToo)
 	ProbeBudget budget(0.02);
 	for (uint64_t round = 1; round <= 1000; round++) {
 		budget.add_hit(kMs, false, 1);
-		EXPECT_FALSE(budget.has_hits());
 		budget.settle(round * 10 * kMs);
 	}
 	EXPECT_FALSE(budget.is_on());
 	EXPECT_EQ(budget.times_off(), 1u);
+}
+
+TEST_F(ProbeBudgetTest, NothingIsPutBackBeforeItIsGone)
+{
+	ProbeBudget budget(0.02);
+	budget.add_hit(1, true, 1);
+	budget.settle(0);
+	budget.add_hit(11 * kMs, true, 1);
+	EXPECT_FALSE(budget.settle(kMs));
+	EXPECT_FALSE(budget.settle(1000 * kMs, false)) << "though there is enough";
+	EXPECT_EQ(budget.on_ns(), kMs);
+	EXPECT_TRUE(budget.settle(1001 * kMs, true));
 }
 
 TEST_F(ProbeBudgetTest, WhatCannotBePutBackInTimeStaysOff)
