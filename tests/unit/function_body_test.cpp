@@ -234,6 +234,8 @@ TEST(FunctionBody, WhatFillsInAnElementSaysItsSize)
 	EXPECT_EQ(filled_in(EM_X86_64, bytes_of("89 f8 | 48 8d 04 40 | 48 8d 3d f3 2f 00 00 | 48 89 34 c7 | "
 						"48 89 54 c7 08 | 48 89 4c c7 10 | c3")),
 		  "24");
+	// What it puts below the stack pointer is not of the element: mov [rsp - 8], rsi; lea rax, [rip + 0x2ff4]; ...
+	EXPECT_EQ(filled_in(EM_X86_64, bytes_of("48 89 74 24 f8 | 48 8d 05 f4 2f 00 00 | 48 89 34 f8 | c3")), "8");
 	// Without optimisation: push rbp; mov rbp, rsp; mov [rbp - 4], edi; mov [rbp - 0x10], rsi; lea rdx, [rip +
 	// 0x2fed + 8]; mov [rax + rdx], rcx; pop rbp; ret
 	EXPECT_EQ(filled_in(EM_X86_64, bytes_of("55 | 48 89 e5 | 89 7d fc | 48 89 75 f0 | 48 8d 15 f6 2f 00 00 | "

@@ -228,6 +228,7 @@ TEST_F(Spans, WhileProbesAreTakenOffOnlyWhatIsOpenGoesOn)
 TEST_F(Spans, SuccessiveLayersLastUntilTheNextOneBegins)
 {
 	runtime_.places[1].successive = true;
+	runtime_.places[1].find.how = PlaceSearch::How::virtual_slot;
 	spans_.set_costs(some_costs());
 	name(0x10, "conv");
 	name(0x20, "if");
