@@ -321,8 +321,7 @@ private:
 		const uint64_t cost_ns = stat("sample_cost_ns"), samples = analysis.samples_of_event[event];
 		add(Severity::info, "sampling_cost",
 		    fmt::format("sampling cost about {:.1f} ms of CPU time: {} samples of {:.1f} us each, as tried "
-				"when the "
-				"recorder began{}",
+				"when the recorder began{}; where caches are cold up to three times that",
 				static_cast<double>(cost_ns * samples) / 1e6, samples,
 				static_cast<double>(cost_ns) / 1e3,
 				attr.sample_type & PERF_SAMPLE_CALLCHAIN ? ", and what their call chains cost" : ""),
@@ -340,8 +339,7 @@ private:
 		add(Severity::info, "runtime_probe_cost",
 		    fmt::format("probes in runtimes cost the program {:.2f} ms in {} hits: measured for each kind of "
 				"hit when they were attached, times hits; taken out of the times of layers; with cold "
-				"caches "
-				"a hit costs up to twice that",
+				"caches a hit costs up to twice that",
 				static_cast<double>(*cost_ns) / 1e6, runtimes.hits() - unknown),
 		    "", *cost_ns);
 		if (unknown > 0)

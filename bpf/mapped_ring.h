@@ -17,9 +17,12 @@ struct np_ring_chunk {
 /* Bytes since the beginning. Apart, so that one's writing does not slow the other's. */
 struct np_ring_positions {
 	__u64 written; /* by the program; what is before it stays until it is read */
-	char apart[56];
-	__u64 read; /* by the recorder */
-	char apart_too[56];
+	__u32 taken;   /* some program is writing, of those that others of them may preempt */
+	__u32 asked;   /* the recorder has been asked to come; it takes that back */
+	char apart[48];
+	__u64 read;   /* by the recorder */
+	__u64 ask_at; /* it wants to be asked to come when more than so many bytes are there */
+	char apart_too[48];
 };
 
 /* Before each record; the next begins at a multiple of 8. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A ring for each CPU in memory that the recorder maps (collector/mapped_rings.hpp), for BPF programs that perf runs:
- * of them the kernel lets one at a time run on a CPU (trace_call_bpf), so a ring has one writer. That takes some 30 ns
- * less a record than BPF's own rings, which must do for any number of writers, and a record is as long as it turns out
- * to be.
+ * A ring for each CPU in memory that the recorder maps (collector/mapped_rings.hpp). It has one writer at a time, which
+ * takes 30 ns less a record than BPF's own rings, that must do for any number of them, in programs that do much else
+ * 140 ns less; and a record is as long as it turns out to be.
+ *
+ * Of BPF programs that perf runs the kernel lets one at a time run on a CPU (trace_call_bpf). Others may preempt each
+ * other: they np_take_ring() first, and need another way out when it is taken.
  */
 #ifndef NEUROPERF_MAPPED_RINGS_BPF_H
 #define NEUROPERF_MAPPED_RINGS_BPF_H
@@ -38,10 +40,6 @@ struct {
 } np_wakeups SEC(".maps");
 
 const volatile __u32 np_ring_chunks = 1; /* of each CPU; a power of two */
-/* A ring that is fuller than this wakes the recorder up, and again with each quarter of this that comes on top: each
- * time costs the recorded program an interrupt, and in virtual machines some microseconds. */
-const volatile __u64 np_wakeup_bytes = 1 << 19;
-
 struct np_room {
 	struct np_ring_positions *ring;
 	char *record;
@@ -55,13 +53,33 @@ static __always_inline char *np_chunk_at(__u32 cpu, __u64 position)
 	return bpf_map_lookup_elem(&np_chunks, &index);
 }
 
-/* Room for a record of at most `most` bytes, which is a constant; np_put() makes it one. 0: the ring has none. */
-static __always_inline char *np_room_for(struct np_room *room, __u64 most)
+/* The ring of this CPU, until np_leave_ring(); 0 if a program that has been preempted is writing there. */
+static __always_inline struct np_ring_positions *np_take_ring(__u32 cpu)
 {
-	const __u32 cpu = bpf_get_smp_processor_id();
 	struct np_ring_positions *ring = bpf_map_lookup_elem(&np_positions, &cpu);
-	if (!ring)
-		return 0;
+	return ring && __sync_lock_test_and_set(&ring->taken, 1) == 0 ? ring : 0;
+}
+
+static __always_inline void np_leave_ring(struct np_ring_positions *ring)
+{
+	asm volatile("" ::: "memory"); /* for programs of this CPU alone */
+	*(volatile __u32 *)&ring->taken = 0;
+}
+
+/* Has the recorder come, once until it has looked: each time costs the recorded program an interrupt, and in virtual
+ * machines, where another CPU is woken up for it, some 100 us. */
+static __always_inline void np_ask(struct np_ring_positions *ring)
+{
+	const __u64 nothing = 0;
+	if (*(volatile __u32 *)&ring->asked)
+		return;
+	ring->asked = 1;
+	bpf_ringbuf_output(&np_wakeups, (void *)&nothing, sizeof(nothing), BPF_RB_FORCE_WAKEUP);
+}
+
+/* Room for a record of at most `most` bytes, which is a constant; np_put() makes it one. 0: the ring has none. */
+static __always_inline char *np_room_in(struct np_ring_positions *ring, __u32 cpu, struct np_room *room, __u64 most)
+{
 	__u64 position = ring->written, offset = position % NP_RING_CHUNK;
 	if (offset > NP_RING_CHUNK - sizeof(struct np_ring_record) - most) {
 		char *chunk = np_chunk_at(cpu, position);
@@ -82,6 +100,13 @@ static __always_inline char *np_room_for(struct np_room *room, __u64 most)
 	return room->record + sizeof(struct np_ring_record);
 }
 
+static __always_inline char *np_room_for(struct np_room *room, __u64 most)
+{
+	const __u32 cpu = bpf_get_smp_processor_id();
+	struct np_ring_positions *ring = bpf_map_lookup_elem(&np_positions, &cpu);
+	return ring ? np_room_in(ring, cpu, room, most) : 0;
+}
+
 /* What was written before is to be seen before. */
 static __always_inline void np_publish(struct np_ring_positions *ring, __u64 written)
 {
@@ -98,13 +123,9 @@ static __always_inline void np_put(struct np_room *room, __u64 size)
 {
 	((struct np_ring_record *)room->record)->size = size;
 	const __u64 end = room->position + sizeof(struct np_ring_record) + ((size + 7) & ~7ull);
-	const __u64 begin = room->ring->written; /* a chunk may end before the record */
 	np_publish(room->ring, end);
-	if (end - room->ring->read <= np_wakeup_bytes)
-		return;
-	const __u64 step = np_wakeup_bytes / 4, nothing = 0;
-	if (end / step != begin / step)
-		bpf_ringbuf_output(&np_wakeups, (void *)&nothing, sizeof(nothing), BPF_RB_FORCE_WAKEUP);
+	if (end - room->ring->read > room->ring->ask_at)
+		np_ask(room->ring);
 }
 
 #endif

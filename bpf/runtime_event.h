@@ -52,7 +52,19 @@ struct np_read {
 	__s64 add; /* of NP_READ_CONSTANT: the value */
 };
 
+/* What of a place is given, so that most hits need not look at the rest. */
+enum np_tells {
+	NP_TELLS_IDENTITY = 1,
+	NP_TELLS_NAMES = 2, /* a name, a kind or a shape */
+	NP_TELLS_SHAPE = 4,
+	NP_TELLS_COUNT = 8,
+	NP_RENEWS_NAMES = 16, /* it tells nothing, but that names may be others from here on */
+};
+
 struct np_place {
+	__u32 tells; /* enum np_tells */
+	/* So long after a hit an identity has the names that it had, if none renews them; 0: nobody knows. */
+	__u32 names_stay_ns;
 	struct np_read identity; /* tells layers apart */
 	struct np_read value;    /* a count; with `summed`, where bytes to add up are or where elements begin */
 	struct np_read summed;   /* how many bytes they are, or where elements end */
@@ -108,10 +120,10 @@ struct np_runtime_names {
 };
 
 #ifdef __cplusplus
-static_assert(sizeof(struct np_read) == 40 && sizeof(struct np_place) == 376, "np_place");
+static_assert(sizeof(struct np_read) == 40 && sizeof(struct np_place) == 384, "np_place");
 static_assert(sizeof(struct np_runtime_event) == 48 && sizeof(struct np_runtime_names) == 400, "np_runtime_names");
 #else
-_Static_assert(sizeof(struct np_read) == 40 && sizeof(struct np_place) == 376, "np_place");
+_Static_assert(sizeof(struct np_read) == 40 && sizeof(struct np_place) == 384, "np_place");
 _Static_assert(sizeof(struct np_runtime_event) == 48 && sizeof(struct np_runtime_names) == 400, "np_runtime_names");
 #endif
 

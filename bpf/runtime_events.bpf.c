@@ -14,13 +14,14 @@
 
 #include <bpf/bpf_tracing.h>
 
+#include "bpf/mapped_rings.bpf.h"
 #include "bpf/recorded_processes.bpf.h"
 #include "bpf/runtime_event.h"
 #include "bpf/thread_numbers.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* The recorder sets the size before it loads the program. */
+/* Of names, and of hits while the CPU's own ring is taken. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
@@ -48,7 +49,7 @@ struct {
 __u64 np_dropped = 0;    /* the ring had no room */
 __u64 np_unreadable = 0; /* what a description names was not in memory */
 __u64 np_too_large = 0;  /* more bytes than may be added up */
-__u64 np_hits = 0;       /* of recorded processes */
+__u64 np_untold = 0;     /* hits of recorded processes that could not be read */
 __u64 np_hits_of_others = 0;
 
 /* The statement behind each load keeps the compiler from loading at a computed place, which verifiers refuse. */
@@ -327,22 +328,54 @@ static __always_inline int read_count(struct pt_regs *ctx, const struct np_place
 	return place->element_bytes != 0 ? count_elements(place, count, value) : sum_bytes(*value, count, value);
 }
 
-static __always_inline int tells_names(const struct np_place *place)
+/* What was told last of identities that share a slot, so that most hits need not look into np_named. A slot belongs to
+ * the identity, not to its name: that it got another name, and the first one again, is seen.
+ */
+#define NP_TOLD (1 << 10)
+#define NP_AGREED 16 /* hits in a row, before names are taken to stay */
+struct np_told {
+	__u64 what;     /* a sum of all that tells, the name too */
+	__u64 whose;    /* of the identity */
+	__u64 last_ns;  /* when it was hit last */
+	__u32 agreed;   /* hits in a row at which the name was read and was the same */
+	__u32 renewals; /* as many as there had been */
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NP_TOLD);
+	__type(key, __u32);
+	__type(value, struct np_told);
+} np_told SEC(".maps");
+
+static __always_inline __u64 sum_of_identity(__u64 seen, __u32 pid, __u32 place)
 {
-	return place->name.from != NP_READ_NOTHING || place->kind.from != NP_READ_NOTHING ||
-	       place->shape.from != NP_READ_NOTHING;
+	return (seen ^ (__u64)pid << 32 ^ place) * NP_MIX;
 }
 
-/* What was told last of identities that share a slot, so that most hits need not look into np_named: a sum of all that
- * tells. A slot belongs to the identity, not to its name: that it got another name, and the first one again, is seen.
- */
-#define NP_TOLD (1 << 12)
-__u64 np_told[NP_TOLD];
+static __always_inline struct np_told *told_of(__u64 whose)
+{
+	const __u32 index = whose >> 32 & (NP_TOLD - 1);
+	return bpf_map_lookup_elem(&np_told, &index);
+}
+
+__u32 np_renewals = 0; /* of names, in any process */
+
+/* Whether the name need not be read: it was the same so often, and so little time has passed since the last hit, that
+ * the runtime cannot have made something else of this memory (names_stay_us in descriptions). */
+static __always_inline int stays_named(__u64 whose, __u64 stay_ns, __u64 now_ns)
+{
+	struct np_told *told = told_of(whose);
+	if (!told || told->whose != whose || told->agreed < NP_AGREED || told->renewals != np_renewals ||
+	    now_ns - told->last_ns >= stay_ns)
+		return 0;
+	told->last_ns = now_ns;
+	return 1;
+}
 
 /* Tells the names of an identity that is new, or has others now. `seen`: its identity as layers are told apart, with
  * the shape. */
 static __always_inline void tell_names(struct pt_regs *ctx, const struct np_place *place, __u64 cookie, __u64 identity,
-				       __u64 seen, const __u64 *shape, __u32 shape_count)
+				       __u64 seen, const __u64 *shape, __u32 shape_count, __u64 now_ns)
 {
 	struct np_characters name, kind = {};
 	__u64 kind_number = 0;
@@ -354,14 +387,22 @@ static __always_inline void tell_names(struct pt_regs *ctx, const struct np_plac
 		return;
 	const struct np_identity key = {seen, bpf_get_current_pid_tgid() >> 32, NP_COOKIE_PLACE(cookie)};
 	const __u64 stamp = name.stamp ^ kind_number << 32;
-	const __u64 whose = (seen ^ (__u64)key.pid << 32 ^ key.place) * NP_MIX;
+	const __u64 whose = sum_of_identity(seen, key.pid, key.place);
 	const __u64 what = (whose ^ stamp) * NP_MIX | 1;
-	__u64 *slot = &np_told[whose >> 52 & (NP_TOLD - 1)];
-	if (*slot == what)
+	struct np_told *slot = told_of(whose);
+	if (!slot)
 		return;
+	if (slot->what == what) {
+		slot->last_ns = now_ns;
+		slot->agreed = slot->renewals == np_renewals ? slot->agreed + 1 : 0;
+		slot->renewals = np_renewals;
+		return;
+	}
+	slot->agreed = 0;
+	slot->whose = whose;
 	const __u64 *told = bpf_map_lookup_elem(&np_named, &key);
 	if (told && *told == stamp) {
-		*slot = what;
+		slot->what = what;
 		return;
 	}
 	if (place->kind.as != NP_AS_NUMBER)
@@ -384,29 +425,35 @@ static __always_inline void tell_names(struct pt_regs *ctx, const struct np_plac
 	/* Soon, while the process lives. */
 	bpf_ringbuf_submit(names, names->unread_name || names->unread_kind ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 	bpf_map_update_elem(&np_named, &key, &stamp, BPF_ANY);
-	*slot = what;
+	slot->what = what;
 }
 
-/* What tells layers apart, told with its names when it is new. `identity`: as it was read. */
-static __always_inline __u64 identify(struct pt_regs *ctx, const struct np_place *place, __u64 cookie, __u64 *identity)
+/* What tells layers apart, told with its names when it is new. `identity`: as it was read. `now_ns`: of places whose
+ * names stay, else 0; it becomes 0 when names were read nevertheless, which takes a while. */
+static __always_inline __u64 identify(struct pt_regs *ctx, const struct np_place *place, __u64 cookie, __u64 *identity,
+				      __u64 *now_ns)
 {
 	__u64 shape[NP_MOST_DIMENSIONS] = {}, seen;
 	__u32 shape_count = 0;
 	int readable = 1;
 	*identity = 0;
-	if (place->identity.from != NP_READ_NOTHING)
+	if (place->tells & NP_TELLS_IDENTITY)
 		readable = follow(ctx, place, &place->identity, 0, identity);
-	else if (tells_names(place))
+	else if (place->tells & NP_TELLS_NAMES)
 		*identity = NP_COOKIE_FUNCTION(cookie);
 	seen = *identity;
-	if (!readable)
+	if (!readable || !(place->tells & NP_TELLS_NAMES))
 		return seen;
-	if (place->shape.from != NP_READ_NOTHING) {
+	if (place->tells & NP_TELLS_SHAPE) {
 		shape_count = read_shape(ctx, place, *identity, shape);
 		seen = with_shape(seen, shape, shape_count);
 	}
-	if (tells_names(place))
-		tell_names(ctx, place, cookie, *identity, seen, shape, shape_count);
+	if (*now_ns != 0 &&
+	    stays_named(sum_of_identity(seen, bpf_get_current_pid_tgid() >> 32, NP_COOKIE_PLACE(cookie)),
+			place->names_stay_ns, *now_ns))
+		return seen;
+	tell_names(ctx, place, cookie, *identity, seen, shape, shape_count, *now_ns);
+	*now_ns = 0;
 	return seen;
 }
 
@@ -425,33 +472,45 @@ static __always_inline __u64 return_address(struct pt_regs *ctx, __u64 cookie)
 
 static __always_inline int is_wanted(void)
 {
-	if (np_is_recorded(0)) {
-		__sync_fetch_and_add(&np_hits, 1);
+	if (np_is_recorded(0))
 		return 1;
-	}
 	__sync_fetch_and_add(&np_hits_of_others, 1);
 	return 0;
-}
-
-/* So often the recorder is woken up to settle its budget: every millisecond or two of what hits cost. */
-#define NP_HITS_A_ROUND 1024
-
-static __always_inline __u64 wake_up_now_and_then(void)
-{
-	return np_hits % NP_HITS_A_ROUND == 0 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
 /* Functions that have been met; the first call of one wakes the recorder up, which then learns its caller. */
 #define NP_MET (1 << 16)
 __u8 np_met[NP_MET];
 
-static __always_inline __u64 wake_up(__u64 cookie)
+static __always_inline int is_first_call(__u64 cookie)
 {
 	__u8 *met = &np_met[NP_COOKIE_FUNCTION(cookie) & (NP_MET - 1)];
 	if (*met)
-		return wake_up_now_and_then();
+		return 0;
 	*met = 1;
-	return BPF_RB_FORCE_WAKEUP;
+	return 1;
+}
+
+static __always_inline void put(const struct np_runtime_event *event, int at_once)
+{
+	const __u32 cpu = bpf_get_smp_processor_id();
+	struct np_ring_positions *ring = np_take_ring(cpu);
+	struct np_room room;
+	if (ring) {
+		struct np_runtime_event *to = (void *)np_room_in(ring, cpu, &room, sizeof(*to));
+		if (to) {
+			*to = *event;
+			np_put(&room, sizeof(*to));
+		} else {
+			__sync_fetch_and_add(&np_dropped, 1);
+		}
+		if (at_once)
+			np_ask(ring);
+		np_leave_ring(ring);
+	} else if (bpf_ringbuf_output(&np_events, (void *)event, sizeof(*event),
+				      at_once ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP) != 0) {
+		__sync_fetch_and_add(&np_dropped, 1);
+	}
 }
 
 SEC("uprobe")
@@ -462,20 +521,23 @@ int np_runtime_entry(struct pt_regs *ctx)
 	const struct np_place *place = bpf_map_lookup_elem(&np_places, &number);
 	if (!place || !is_wanted())
 		return 0;
-	__u64 value, identity;
-	const __u64 seen = identify(ctx, place, cookie, &identity);
-	if (!read_count(ctx, place, identity, &value))
-		return 0;
-	struct np_runtime_event *event = bpf_ringbuf_reserve(&np_events, sizeof(*event), 0);
-	if (!event) {
-		__sync_fetch_and_add(&np_dropped, 1);
+	if (place->tells & NP_RENEWS_NAMES) {
+		__sync_fetch_and_add(&np_renewals, 1);
 		return 0;
 	}
-	fill(ctx, event, cookie, NP_RUNTIME_HIT);
-	event->identity = seen;
-	event->value = NP_COOKIE_IS_SPAN(cookie) ? return_address(ctx, cookie) : value;
-	event->time_ns = bpf_ktime_get_ns(); /* last: what it took to get here is before the layer, not in it */
-	bpf_ringbuf_submit(event, wake_up(cookie));
+	__u64 value = 0, identity, now_ns = place->names_stay_ns ? bpf_ktime_get_ns() : 0;
+	const __u64 seen = identify(ctx, place, cookie, &identity, &now_ns);
+	if (place->tells & NP_TELLS_COUNT && !read_count(ctx, place, identity, &value)) {
+		__sync_fetch_and_add(&np_untold, 1);
+		return 0;
+	}
+	struct np_runtime_event event;
+	fill(ctx, &event, cookie, NP_RUNTIME_HIT);
+	event.identity = seen;
+	event.value = NP_COOKIE_IS_SPAN(cookie) ? return_address(ctx, cookie) : value;
+	/* Last: what it took to get here is before the layer, not in it. */
+	event.time_ns = now_ns ? now_ns : bpf_ktime_get_ns();
+	put(&event, is_first_call(cookie));
 	return 0;
 }
 
@@ -486,14 +548,10 @@ int np_runtime_return(struct pt_regs *ctx)
 	const __u64 time_ns = bpf_ktime_get_ns(), cookie = bpf_get_attach_cookie(ctx);
 	if (!is_wanted())
 		return 0;
-	struct np_runtime_event *event = bpf_ringbuf_reserve(&np_events, sizeof(*event), 0);
-	if (!event) {
-		__sync_fetch_and_add(&np_dropped, 1);
-		return 0;
-	}
-	fill(ctx, event, 0, NP_RUNTIME_RETURN);
-	event->function = (__u32)cookie;
-	event->time_ns = time_ns;
-	bpf_ringbuf_submit(event, wake_up_now_and_then());
+	struct np_runtime_event event;
+	fill(ctx, &event, 0, NP_RUNTIME_RETURN);
+	event.function = (__u32)cookie;
+	event.time_ns = time_ns;
+	put(&event, 0);
 	return 0;
 }

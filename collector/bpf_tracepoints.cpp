@@ -109,7 +109,6 @@ Status BpfTracepoints::Impl::load(const Plan &plan, std::size_t wanted_bytes)
 	program->rodata->np_namespace_device = pids.device;
 	program->rodata->np_namespace_inode = pids.inode;
 	program->rodata->np_record_all = plan.target.kind == Target::Kind::machine;
-	program->rodata->np_wakeup_bytes = ring_bytes / 2;
 	program->rodata->np_ring_chunks = static_cast<uint32_t>(ring_bytes / NP_RING_CHUNK);
 	const std::vector<unsigned> &cpus = plan.events.front().cpus; // of the side band: all of them
 	if (Status chosen = DriverProbes::choose_programs(plan, program.get()); !chosen.ok())

@@ -66,6 +66,7 @@ bool MappedRings::map(const MappedRingMaps &maps, const std::vector<unsigned> &c
 	chunks_ = map_shared<const char>(maps.chunks, chunks_bytes_, PROT_READ);
 	if (chunks_ == nullptr)
 		return false;
+	ask_at(ring_bytes / 2);
 	*doing = "wait for the rings of";
 	wakeups_.reset(ring_buffer__new(bpf_map__fd(maps.wakeups), take_nothing, nullptr, nullptr));
 	return wakeups_ != nullptr;
@@ -76,40 +77,85 @@ int MappedRings::descriptor() const
 	return ring_buffer__epoll_fd(wakeups_.get());
 }
 
-double MappedRings::drain(Take take, void *context)
+void MappedRings::ask_at(uint64_t bytes)
+{
+	for (const unsigned cpu : cpus_)
+		if (positions_[cpu].ask_at != bytes)
+			__atomic_store_n(&positions_[cpu].ask_at, bytes, __ATOMIC_RELAXED);
+}
+
+void MappedRings::heed_wakeups()
 {
 	ring_buffer__consume(wakeups_.get());
+}
+
+double MappedRings::drain(Take take, void *context)
+{
+	heed_wakeups();
 	double fullest = 0;
-	for (const unsigned cpu : cpus_)
-		fullest = std::max(fullest, drain_ring(cpu, take, context));
+	for (const unsigned cpu : cpus_) {
+		Cursor cursor = open(cpu);
+		for (auto next = record(&cursor); next.data() != nullptr; next = record(&cursor)) {
+			take(context, next);
+			pass(&cursor);
+		}
+		fullest = std::max(fullest, close(cursor));
+	}
 	return fullest;
 }
 
-double MappedRings::drain_ring(unsigned cpu, Take take, void *context)
+MappedRings::Cursor MappedRings::open(unsigned cpu)
 {
 	np_ring_positions &positions = positions_[cpu];
-	const uint64_t end = __atomic_load_n(&positions.written, __ATOMIC_ACQUIRE), begin = positions.read;
-	const char *const ring = chunks_ + cpu * ring_bytes_;
-	uint64_t at = begin;
-	while (at < end) {
-		const uint64_t left = NP_RING_CHUNK - at % NP_RING_CHUNK;
-		const char *const record = ring + at % ring_bytes_;
+	if (__atomic_load_n(&positions.asked, __ATOMIC_RELAXED) != 0)
+		__atomic_store_n(&positions.asked, 0, __ATOMIC_SEQ_CST); // first: what comes later asks again
+	const uint64_t end = __atomic_load_n(&positions.written, __ATOMIC_ACQUIRE);
+	return {cpu, positions.read, positions.read, end};
+}
+
+std::string_view MappedRings::record(Cursor *cursor)
+{
+	while (cursor->at < cursor->end) {
+		const uint64_t left = NP_RING_CHUNK - cursor->at % NP_RING_CHUNK;
+		const char *const at = chunks_ + cursor->cpu * ring_bytes_ + cursor->at % ring_bytes_;
 		np_ring_record header;
-		std::memcpy(&header, record, sizeof header);
-		if (header.size == NP_RING_NEXT_CHUNK) {
-			at += left;
-		} else if (header.size > left - sizeof header) {
-			corrupt_++;
-			break;
+		std::memcpy(&header, at, sizeof header);
+		const uint64_t there = std::min(left, cursor->end - cursor->at);
+		if (there >= sizeof header && header.size <= there - sizeof header)
+			return {at + sizeof header, header.size};
+		if (header.size == NP_RING_NEXT_CHUNK && left <= there) {
+			cursor->at += left;
+			tell_read(*cursor);
 		} else {
-			take(context, {record + sizeof header, header.size});
-			at += sizeof header + (header.size + 7) / 8 * 8;
+			corrupt_++;
+			cursor->at = cursor->end;
 		}
-		if (at % NP_RING_CHUNK == 0)
-			__atomic_store_n(&positions.read, at, __ATOMIC_RELEASE); // room while the rest is taken
 	}
-	__atomic_store_n(&positions.read, end, __ATOMIC_RELEASE);
-	return std::min(1.0, static_cast<double>(end - begin) / static_cast<double>(ring_bytes_));
+	return {};
+}
+
+void MappedRings::pass(Cursor *cursor)
+{
+	const auto size = static_cast<uint32_t>(record(cursor).size());
+	cursor->at += sizeof(np_ring_record) + (size + 7) / 8 * 8;
+	if (cursor->at % NP_RING_CHUNK == 0)
+		tell_read(*cursor); // room while the rest is taken
+}
+
+void MappedRings::tell_read(const Cursor &cursor)
+{
+	__atomic_store_n(&positions_[cursor.cpu].read, cursor.at, __ATOMIC_RELEASE);
+}
+
+double MappedRings::close(const Cursor &cursor)
+{
+	tell_read(cursor);
+	np_ring_positions &positions = positions_[cursor.cpu];
+	const uint64_t more = __atomic_load_n(&positions.written, __ATOMIC_RELAXED) - cursor.at;
+	if (more > ring_bytes_ / 2)
+		__atomic_store_n(&positions.asked, 1, __ATOMIC_RELAXED);
+	return std::min(1.0, static_cast<double>(std::max(cursor.end - cursor.begin, more)) /
+				     static_cast<double>(ring_bytes_));
 }
 
 } // namespace neuroperf::collector

@@ -35,13 +35,30 @@ public:
 		 std::string_view *doing);
 
 	int descriptor() const; // readable when a ring asks to be drained
+	// With more than so many bytes a ring asks, once until it is opened; half of it without this. One that is more
+	// than half full when it is closed does not ask: come back soon.
+	void ask_at(uint64_t bytes);
 	// Gives what was in the rings when it began to `take`, ring by ring. Returns how full the fullest was, 0 to 1.
 	double drain(Take take, void *context);
+
+	// Where one reads a ring: from what has not been read, to what was there when it was opened.
+	struct Cursor {
+		unsigned cpu = 0;
+		uint64_t begin = 0, at = 0, end = 0;
+	};
+	const std::vector<unsigned> &cpus() const { return cpus_; }
+	void heed_wakeups();
+	Cursor open(unsigned cpu);
+	// The record there; without data if there is none left.
+	std::string_view record(Cursor *cursor);
+	void pass(Cursor *cursor); // it; to be called after record()
+	// What has not been passed is there the next time. Returns how full the ring was or is, 0 to 1.
+	double close(const Cursor &cursor);
 	// Contents that make no sense; the ring was emptied.
 	uint64_t corrupt() const { return corrupt_; }
 
 private:
-	double drain_ring(unsigned cpu, Take take, void *context);
+	void tell_read(const Cursor &cursor);
 
 	std::vector<unsigned> cpus_;
 	std::size_t ring_bytes_ = 0;

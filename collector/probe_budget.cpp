@@ -5,10 +5,17 @@
 #include <utility>
 
 namespace neuroperf::collector {
+namespace {
+
+constexpr double kHitNs = 2000; // before the first one
+
+} // namespace
 
 void ProbeBudget::add_hit(uint64_t cost_ns, bool may_be_sampled, uint32_t thread)
 {
 	(may_be_sampled ? sampled_cost_ns_ : kept_cost_ns_) += cost_ns;
+	hits_++;
+	cost_of_hits_ns_ += cost_ns;
 	if (threads_.size() < kMostThreads)
 		threads_.insert(thread);
 }
@@ -31,7 +38,10 @@ bool ProbeBudget::settle(uint64_t now_ns, bool are_gone)
 		return on_;
 	if (threads > 0) // while they are off, as many as before are taken to be at work
 		at_work_ = threads;
-	tokens_ns_ += static_cast<double>(elapsed_ns) * share_ * static_cast<double>(at_work_);
+	const double income_ns = static_cast<double>(elapsed_ns) * share_ * static_cast<double>(at_work_);
+	const double paid_back_ns = std::min(income_ns, owed_ns_);
+	owed_ns_ -= paid_back_ns;
+	tokens_ns_ += income_ns - paid_back_ns;
 	if (!std::exchange(forgiving_, false))
 		tokens_ns_ -= static_cast<double>(cost_ns);
 	tokens_ns_ = std::min(tokens_ns_, static_cast<double>(kCreditNs));
@@ -42,6 +52,14 @@ bool ProbeBudget::settle(uint64_t now_ns, bool are_gone)
 		on_ = true;
 	}
 	return on_;
+}
+
+uint64_t ProbeBudget::hits_left() const
+{
+	if (share_ >= 1 || !on_)
+		return UINT64_MAX;
+	const double hit_ns = hits_ > 0 ? static_cast<double>(cost_of_hits_ns_) / static_cast<double>(hits_) : kHitNs;
+	return tokens_ns_ > hit_ns ? static_cast<uint64_t>(tokens_ns_ / std::max(hit_ns, 1.0)) : 1;
 }
 
 } // namespace neuroperf::collector

@@ -3,8 +3,9 @@
 // when they have cost more than the share allows, and put back when enough time has passed.
 //
 // A token bucket: each nanosecond of each thread that is at work in a runtime brings `share` of a nanosecond, a hit
-// takes what it costs. It begins with kCredit, so that short programs are recorded whole, and never holds more: what
-// has been saved in idle time is not spent at once.
+// takes what it costs. It begins with kCredit, so that short programs are recorded whole; that is lent, and what comes
+// in pays it back first: over longer times no more than the share is spent. It never holds more than that: what has
+// been saved in idle time is not spent at once.
 #pragma once
 
 #include <cstddef>
@@ -37,6 +38,9 @@ public:
 	// now on. `are_gone`: those that were taken off are, so that none would be there twice.
 	bool settle(uint64_t now_ns, bool are_gone = true);
 
+	// About how many hits there may be until those that may be taken off are to go; UINT64_MAX: as many as come.
+	uint64_t hits_left() const;
+
 	bool is_on() const { return on_; }
 	uint64_t times_off() const { return times_off_; }
 	// Since the first hit: how long, and how much of it they were there.
@@ -47,9 +51,10 @@ public:
 private:
 	static constexpr std::size_t kMostThreads = 4096; // that are told apart in a round
 
-	double share_, tokens_ns_ = kCreditNs;
+	double share_, tokens_ns_ = kCreditNs, owed_ns_ = kCreditNs;
 	bool for_good_ = false, on_ = true, begun_ = false, forgiving_ = false, forgiven_ = false;
 	uint64_t sampled_cost_ns_ = 0, kept_cost_ns_ = 0; // since it was settled
+	uint64_t hits_ = 0, cost_of_hits_ns_ = 0;         // in all
 	std::set<uint32_t> threads_;                      // likewise
 	std::size_t at_work_ = 1;                         // threads, when they were last seen
 	uint64_t last_ns_ = 0, watched_ns_ = 0, on_ns_ = 0, times_off_ = 0;

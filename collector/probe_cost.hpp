@@ -27,17 +27,20 @@ struct runtime_events_bpf;
 
 namespace neuroperf::collector {
 
+class TimedRings;
+
 // Probes cost what the program behind them and the instruction under them make them cost.
 struct HitClass {
 	enum class At {
 		entry,
-		named_entry, // of a place that reads names
+		named_entry,   // of a place that reads names
+		staying_entry, // of one that need not, since they stay (RuntimePlace::names_stay_us)
 		behind_call,
 	};
 	At at = At::entry;
 	ProbeCost cost = ProbeCost::emulated;
 };
-constexpr std::size_t kProbeCosts = 3, kHitClasses = 3 * kProbeCosts;
+constexpr std::size_t kProbeCosts = 3, kHitClasses = 4 * kProbeCosts;
 constexpr std::size_t index_of(HitClass hit)
 {
 	return static_cast<std::size_t>(hit.at) * kProbeCosts + static_cast<std::size_t>(hit.cost);
@@ -65,8 +68,8 @@ struct ProbeCosts {
 
 // For a loaded program of which nothing is attached yet; leaves it as it was. Takes 4 to 15 ms, at most 25 ms of CPU
 // time and 100 ms. `used`: the probes, which can be let go of any time; that takes long with UprobeKind::perf.
-ProbeCosts measure_probe_costs(runtime_events_bpf *program, UprobeKind kind, bool wide_nops_are_calls,
-			       std::vector<Uprobe> *used);
+ProbeCosts measure_probe_costs(runtime_events_bpf *program, TimedRings *rings, UprobeKind kind,
+			       bool wide_nops_are_calls, std::vector<Uprobe> *used);
 
 // What single hits tell, in batches: medians of the batches' means, without what reading the clock costs.
 struct TimedHit {

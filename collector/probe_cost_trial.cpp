@@ -18,6 +18,7 @@
 #include "bpf/runtime_event.h"
 #include "collector/bpf_support.hpp"
 #include "collector/file_mappings.hpp"
+#include "collector/timed_rings.hpp"
 
 // One function for each class, and one that nobody probes. A nop that reaches over two pages is never replaced.
 #define NP_SITE(name, code)                                                                                            \
@@ -33,6 +34,9 @@ __asm__(".pushsection .text\n" // clang-format off
 	NP_SITE("neuroperf_cost_named_call", NP_CALL_SITE)
 	NP_SITE("neuroperf_cost_named_emulated", NP_EMULATED_SITE)
 	NP_SITE("neuroperf_cost_named_stepped", NP_STEPPED_SITE)
+	NP_SITE("neuroperf_cost_staying_call", NP_CALL_SITE)
+	NP_SITE("neuroperf_cost_staying_emulated", NP_EMULATED_SITE)
+	NP_SITE("neuroperf_cost_staying_stepped", NP_STEPPED_SITE)
 	NP_SITE("neuroperf_cost_return_call", NP_CALL_SITE)
 	NP_SITE("neuroperf_cost_return_emulated", NP_EMULATED_SITE)
 	NP_SITE("neuroperf_cost_return_stepped", NP_STEPPED_SITE)
@@ -46,6 +50,9 @@ void neuroperf_cost_entry_stepped(const void *);
 void neuroperf_cost_named_call(const void *);
 void neuroperf_cost_named_emulated(const void *);
 void neuroperf_cost_named_stepped(const void *);
+void neuroperf_cost_staying_call(const void *);
+void neuroperf_cost_staying_emulated(const void *);
+void neuroperf_cost_staying_stepped(const void *);
 void neuroperf_cost_return_call(const void *);
 void neuroperf_cost_return_emulated(const void *);
 void neuroperf_cost_return_stepped(const void *);
@@ -58,24 +65,33 @@ namespace {
 using At = HitClass::At;
 using Site = void (*)(const void *);
 constexpr Site kSites[kHitClasses] = {
-	&neuroperf_cost_entry_call,  &neuroperf_cost_entry_emulated,  &neuroperf_cost_entry_stepped,
-	&neuroperf_cost_named_call,  &neuroperf_cost_named_emulated,  &neuroperf_cost_named_stepped,
-	&neuroperf_cost_return_call, &neuroperf_cost_return_emulated, &neuroperf_cost_return_stepped};
+	&neuroperf_cost_entry_call,   &neuroperf_cost_entry_emulated,   &neuroperf_cost_entry_stepped,
+	&neuroperf_cost_named_call,   &neuroperf_cost_named_emulated,   &neuroperf_cost_named_stepped,
+	&neuroperf_cost_staying_call, &neuroperf_cost_staying_emulated, &neuroperf_cost_staying_stepped,
+	&neuroperf_cost_return_call,  &neuroperf_cost_return_emulated,  &neuroperf_cost_return_stepped};
 
 // The last to be used by others, who then fill them in anew.
-constexpr uint32_t kNamedPlace = NP_MOST_PLACES - 1, kPlainPlace = NP_MOST_PLACES - 2;
+constexpr uint32_t kNamedPlace = NP_MOST_PLACES - 1, kStayingPlace = NP_MOST_PLACES - 2;
+constexpr uint32_t kPlainPlace = NP_MOST_PLACES - 3;
 constexpr uint32_t kFunction = 0;
-constexpr std::size_t kBatches = 15, kWarmUp = 8;
+constexpr std::size_t kBatches = 15, kWarmUp = 24; // more than until names are taken to stay
 constexpr std::size_t kHitsOfBatch = 40, kSteppedHitsOfBatch = 8;
 // Of this thread's time on a CPU, and at the clock: a busy machine takes it away for a while.
 constexpr uint64_t kLongestCpuNs = 25'000'000, kLongestNs = 100'000'000;
 
 // Those that are met most come first: a busy machine may not get to the last ones.
 constexpr HitClass kInTurn[] = {
-	{At::entry, ProbeCost::emulated},       {At::named_entry, ProbeCost::emulated},
-	{At::behind_call, ProbeCost::emulated}, {At::behind_call, ProbeCost::stepped},
-	{At::entry, ProbeCost::stepped},        {At::named_entry, ProbeCost::stepped},
-	{At::entry, ProbeCost::call},           {At::named_entry, ProbeCost::call},
+	{At::entry, ProbeCost::emulated},
+	{At::named_entry, ProbeCost::emulated},
+	{At::staying_entry, ProbeCost::emulated},
+	{At::behind_call, ProbeCost::emulated},
+	{At::behind_call, ProbeCost::stepped},
+	{At::entry, ProbeCost::stepped},
+	{At::named_entry, ProbeCost::stepped},
+	{At::staying_entry, ProbeCost::stepped},
+	{At::entry, ProbeCost::call},
+	{At::named_entry, ProbeCost::call},
+	{At::staying_entry, ProbeCost::call},
 	{At::behind_call, ProbeCost::call},
 };
 static_assert(std::size(kInTurn) == kHitClasses);
@@ -93,12 +109,21 @@ constexpr Object kObject{1, kName, sizeof kName - 1, {}};
 np_place place_of_object()
 {
 	np_place place{};
+	place.tells = NP_TELLS_IDENTITY | NP_TELLS_NAMES;
 	place.identity.from = NP_READ_ARGUMENT_1;
 	place.identity.steps = 1;
 	place.identity.last_size = 8;
 	place.name.from = NP_READ_ARGUMENT_1;
 	place.name.as = NP_AS_STD_STRING;
 	place.name.add = offsetof(Object, characters);
+	return place;
+}
+
+np_place place_of_staying_object()
+{
+	np_place place = place_of_object();
+	place.identity.steps = 0;
+	place.names_stay_ns = UINT32_MAX;
 	return place;
 }
 
@@ -111,8 +136,8 @@ uint64_t now_ns(clockid_t clock = CLOCK_MONOTONIC)
 
 class Trial {
 public:
-	Trial(runtime_events_bpf *program, UprobeKind kind, std::vector<Uprobe> *used)
-		: program_(program), kind_(kind), used_(*used)
+	Trial(runtime_events_bpf *program, TimedRings *rings, UprobeKind kind, std::vector<Uprobe> *used)
+		: program_(program), rings_(*rings), kind_(kind), used_(*used)
 	{
 	}
 	Trial(const Trial &) = delete;
@@ -126,8 +151,8 @@ public:
 		const Status joined = add_to_process_tree(bpf_map__fd(program_->maps.np_tree), ::getpid(), NP_RECORDED);
 		if (!joined.ok())
 			return joined.error().what;
-		ring_.reset(ring_buffer__new(bpf_map__fd(program_->maps.np_events), take, this, nullptr));
-		if (!ring_ || !put_place(kNamedPlace, place_of_object()) || !put_place(kPlainPlace, {}))
+		if (!put_place(kNamedPlace, place_of_object()) ||
+		    !put_place(kStayingPlace, place_of_staying_object()) || !put_place(kPlainPlace, {}))
 			return std::strerror(errno);
 		program_->bss->np_met[kFunction] = 1; // nobody is to be woken up
 		__atomic_store_n(&program_->bss->np_enabled, 1, __ATOMIC_RELEASE);
@@ -166,7 +191,9 @@ private:
 	bool attach(Site site, At at)
 	{
 		const bool is_return = at == At::behind_call;
-		const uint64_t place = at == At::named_entry ? kNamedPlace : kPlainPlace;
+		const uint64_t place = at == At::named_entry     ? kNamedPlace
+				       : at == At::staying_entry ? kStayingPlace
+								 : kPlainPlace;
 		const auto address = reinterpret_cast<uint64_t>(site);
 		const auto mappings = read_file_mappings(::getpid());
 		if (!mappings.ok())
@@ -200,7 +227,7 @@ private:
 			site(&kObject);
 			hit.after_ns = now_ns();
 		}
-		ring_buffer__consume(ring_.get());
+		rings_.drain(UINT64_MAX, take, this);
 		for (std::size_t i = 0; i < hits && events_.size() == hits; i++)
 			timed_[i].event_ns = events_[i];
 		return events_.size() == hits;
@@ -222,15 +249,14 @@ private:
 		return took[kBatches / 2];
 	}
 
-	static int take(void *context, void *data, std::size_t size)
+	static void take(void *context, std::string_view record)
 	{
 		np_runtime_event event;
-		if (size < sizeof event)
-			return 0;
-		std::memcpy(&event, data, sizeof event);
+		if (record.size() < sizeof event)
+			return;
+		std::memcpy(&event, record.data(), sizeof event);
 		if (event.what != NP_RUNTIME_NAMES)
 			static_cast<Trial *>(context)->events_.push_back(event.time_ns);
-		return 0;
 	}
 
 	void put_back()
@@ -238,17 +264,18 @@ private:
 		auto *bss = program_->bss;
 		__atomic_store_n(&bss->np_enabled, 0, __ATOMIC_RELEASE);
 		bss->np_met[kFunction] = 0;
-		bss->np_hits = bss->np_hits_of_others = bss->np_dropped = bss->np_unreadable = 0;
+		bss->np_hits_of_others = bss->np_dropped = bss->np_unreadable = 0;
 		put_place(kNamedPlace, {});
+		put_place(kStayingPlace, {});
 		const int key = own_.get();
 		bpf_map_delete_elem(bpf_map__fd(program_->maps.np_tree), &key);
 	}
 
 	runtime_events_bpf *program_;
+	TimedRings &rings_;
 	UprobeKind kind_;
 	std::vector<Uprobe> &used_;
 	UniqueFd own_;
-	BpfRing ring_;
 	uint64_t begin_ns_ = now_ns(), begin_cpu_ns_ = now_ns(CLOCK_THREAD_CPUTIME_ID), clock_read_ns_ = 0;
 	std::vector<TimedHit> timed_;
 	std::vector<uint64_t> events_; // their times
@@ -256,11 +283,11 @@ private:
 
 } // namespace
 
-ProbeCosts measure_probe_costs(runtime_events_bpf *program, UprobeKind kind, bool wide_nops_are_calls,
-			       std::vector<Uprobe> *used)
+ProbeCosts measure_probe_costs(runtime_events_bpf *program, TimedRings *rings, UprobeKind kind,
+			       bool wide_nops_are_calls, std::vector<Uprobe> *used)
 {
 	ProbeCosts costs;
-	Trial trial(program, kind, used);
+	Trial trial(program, rings, kind, used);
 	costs.why_unknown = trial.prepare();
 	for (const HitClass hit : kInTurn)
 		if (costs.why_unknown.empty() && (hit.cost != ProbeCost::call || wide_nops_are_calls))
@@ -275,7 +302,7 @@ ProbeCosts measure_probe_costs(runtime_events_bpf *program, UprobeKind kind, boo
 #else
 namespace neuroperf::collector {
 
-ProbeCosts measure_probe_costs(runtime_events_bpf *, UprobeKind, bool, std::vector<Uprobe> *)
+ProbeCosts measure_probe_costs(runtime_events_bpf *, TimedRings *, UprobeKind, bool, std::vector<Uprobe> *)
 {
 	ProbeCosts costs;
 	costs.why_unknown = "not measured on this kind of CPU";

@@ -394,7 +394,9 @@ void Session::finish_round()
 // The ring of a busy thread should be about a tenth full when it is drained, and rings of dead threads free again soon.
 void Session::adapt_period(double fill)
 {
-	if (fill > 0.15)
+	if (fill > 0.5)
+		period_ns_ = kShortestPeriodNs;
+	else if (fill > 0.15)
 		period_ns_ = std::max(period_ns_ / 2, kShortestPeriodNs);
 	else if (fill < 0.05)
 		period_ns_ = std::min(period_ns_ * 2, kLongestPeriodNs);

@@ -73,6 +73,8 @@ PlanItem memory_item(const Plan &plan, const RecordOptions &options, const HostS
 		add(tracepoint_ring_bytes(options, cpus), "tracepoints");
 	if (plan.anatomy)
 		add(switch_ring_bytes(options), "switches");
+	if (!plan.runtimes.empty())
+		add(tracepoint_ring_bytes(options, cpus), "probes in runtimes, once there is one");
 	if (plan.attach)
 		parts.push_back(bytes_text(kAttachedRingBytes) + " for layers of running programs");
 	if (!options.command.empty())

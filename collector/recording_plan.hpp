@@ -13,7 +13,8 @@ namespace neuroperf::collector {
 
 // Of the ring for events by the probes of running programs: 160,000 of them.
 constexpr std::size_t kAttachedRingBytes = 8 << 20;
-// Bytes of the ring that each CPU has for tracepoints by BPF: what the user says, else a share of 64 MiB.
+// Bytes of the ring that each CPU has for tracepoints by BPF, and likewise for probes in runtimes: what the user says,
+// else a share of 64 MiB.
 std::size_t tracepoint_ring_bytes(const RecordOptions &options, std::size_t cpus);
 // The same for switches of threads.
 std::size_t switch_ring_bytes(const RecordOptions &options);

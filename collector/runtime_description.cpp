@@ -17,9 +17,11 @@ using nlohmann::json;
 
 constexpr std::size_t kMostPlacesOfOne = 256;
 constexpr uint32_t kLargestElement = 65536;
+constexpr uint32_t kLongestStayUs = 1'000'000;
 constexpr std::pair<std::string_view, PlaceMeans> kMeanings[] = {
 	{"inference", PlaceMeans::inference}, {"layer", PlaceMeans::layer},   {"operator", PlaceMeans::op},
-	{"phase", PlaceMeans::phase},         {"spikes", PlaceMeans::spikes}, {"synops", PlaceMeans::synops}};
+	{"phase", PlaceMeans::phase},         {"spikes", PlaceMeans::spikes}, {"synops", PlaceMeans::synops},
+	{"renewal", PlaceMeans::renewal}};
 
 class DescriptionReader : private recording::JsonDescription {
 public:
@@ -84,8 +86,8 @@ private:
 	{
 		RuntimePlace place;
 		allow(from, path,
-		      {"name", "means", "find", "each", "at", "optional", "successive", "async", "identity", "count",
-		       "layer", "kind", "kinds", "shape"});
+		      {"name", "means", "find", "each", "at", "optional", "successive", "async", "identity",
+		       "names_stay_us", "count", "layer", "kind", "kinds", "shape"});
 		if (failed())
 			return place;
 		place.name = string_in(from, "name", path, false);
@@ -95,16 +97,20 @@ private:
 		if (failed())
 			return place;
 		if (known == std::end(kMeanings))
-			fail(path, "\"means\" is inference, layer, operator, phase, spikes or synops", &from["means"]);
+			fail(path, "\"means\" is inference, layer, operator, phase, spikes, synops or renewal",
+			     &from["means"]);
 		else
 			place.means = known->second;
 		read_search(from.value("find", json()), path + ".find", &place.find);
 		read_values(from, path, &place);
+		read_names_stay(from, path, &place);
 		read_each(from, path, &place);
 		read_moment(from, path, &place);
 		read_async(from, path, &place);
 		place.optional = flag_in(from, "optional", path);
 		place.successive = flag_in(from, "successive", path);
+		if (place.means == PlaceMeans::renewal && from.size() > (from.contains("optional") ? 4 : 3))
+			fail(path, "a renewal has a \"name\" and a \"find\", and may be \"optional\"");
 		if (place.successive && (!place.is_span() || place.means == PlaceMeans::inference))
 			fail(path, "\"successive\" is of layers, operators and phases");
 		return place;
@@ -183,8 +189,20 @@ private:
 				fail(path, "only the values of a \"shape\" have an index");
 		if (from.contains("shape"))
 			read_shape(from["shape"], path + ".shape", &reads);
-		if (!place->is_span() && !reads.value.given())
+		if (place->is_counted() && !reads.value.given())
 			fail(path, "spikes and synops need a \"count\": what one hit stands for, \"1\" perhaps");
+	}
+
+	void read_names_stay(const json &from, const std::string &path, RuntimePlace *place)
+	{
+		if (!from.contains("names_stay_us"))
+			return;
+		const json &stay = from["names_stay_us"];
+		if (!stay.is_number_unsigned() || stay == 0 || stay > kLongestStayUs)
+			return fail(path, fmt::format("\"names_stay_us\" is a number from 1 to {}", kLongestStayUs));
+		place->names_stay_us = stay.get<uint32_t>();
+		if (!place->reads.identity.given() || !place->reads.tells_names())
+			fail(path, "\"names_stay_us\" is of names of an \"identity\"");
 	}
 
 	void read_shape(const json &from, const std::string &path, PlaceReads *reads)

@@ -16,7 +16,8 @@
 
 namespace neuroperf::collector {
 
-enum class PlaceMeans { inference, layer, op, phase, spikes, synops };
+// `renewal`: what runs from here on may be made anew, so that memory gets other names.
+enum class PlaceMeans { inference, layer, op, phase, spikes, synops, renewal };
 std::string_view to_string(PlaceMeans means); // "operator" for op
 
 struct PlaceSearch {
@@ -73,13 +74,17 @@ struct RuntimePlace {
 	// Calls of an inference follow each other, with nothing of weight in between: one may be taken to last until
 	// the next one of its thread begins.
 	bool successive = false;
+	// So long after a hit an identity has the names that it had, unless a renewal came between: the runtime cannot
+	// have made another one of the same memory so soon. 0: nobody knows.
+	uint32_t names_stay_us = 0;
 	// An inference is submitted here, or waited for until it has ended; its identity says which one.
 	enum class Async { no, begin, end };
 	Async async = Async::no;
 
 	// Whether it may be left out for a while when probes cost too much. What is counted, and inferences, may not.
 	bool may_be_sampled() const { return is_span() && means != PlaceMeans::inference; }
-	bool is_span() const { return means != PlaceMeans::spikes && means != PlaceMeans::synops; }
+	bool is_span() const { return !is_counted() && means != PlaceMeans::renewal; }
+	bool is_counted() const { return means == PlaceMeans::spikes || means == PlaceMeans::synops; }
 	// Argument registers that are read: bit 0 is the first.
 	uint8_t arguments() const;
 };

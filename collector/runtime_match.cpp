@@ -49,6 +49,18 @@ Result<ProbePoint> place_where_stack_is_known(uint16_t machine, std::span<const 
 	return point;
 }
 
+uint32_t tells_of(const np_place &place)
+{
+	const bool shape = place.shape.from != NP_READ_NOTHING;
+	const bool names = shape || place.name.from != NP_READ_NOTHING || place.kind.from != NP_READ_NOTHING;
+	uint32_t tells = 0;
+	tells |= place.identity.from != NP_READ_NOTHING ? uint32_t{NP_TELLS_IDENTITY} : 0;
+	tells |= names ? uint32_t{NP_TELLS_NAMES} : 0;
+	tells |= shape ? uint32_t{NP_TELLS_SHAPE} : 0;
+	tells |= place.value.from != NP_READ_NOTHING ? uint32_t{NP_TELLS_COUNT} : 0;
+	return tells;
+}
+
 // What lies behind what the identity is needs not be followed to once more: reads are most of what a hit costs.
 void start_at_identity(const np_read &identity, np_read *read)
 {
@@ -222,6 +234,9 @@ private:
 		}
 		for (np_read *read : to)
 			start_at_identity(found.reads.identity, read);
+		found.reads.tells =
+			place.means == PlaceMeans::renewal ? uint32_t{NP_RENEWS_NAMES} : tells_of(found.reads);
+		found.reads.names_stay_ns = place.names_stay_us * 1000;
 		found.reads.shape_size = place.reads.shape_size;
 		found.reads.element_bytes = place.reads.element_bytes;
 		found.reads.probe_address = of_file ? probe_address : 0;

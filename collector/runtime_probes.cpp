@@ -33,6 +33,7 @@
 #include "collector/runtime_callers.hpp"
 #include "collector/runtime_match.hpp"
 #include "collector/switched_probes.hpp"
+#include "collector/timed_rings.hpp"
 #include "collector/uprobe_trial.hpp"
 #include "recording/unique_fd.hpp"
 
@@ -41,7 +42,8 @@ namespace {
 
 // In a program a hit costs more than in the trial, where all that it needs is in caches: in ONNX Runtime, inferences
 // got longer by 1.4 to 2.2 times what was measured (docs/runtimes.md). The budget is kept by what programs lose.
-constexpr uint64_t kInPlace = 2;
+constexpr double kInPlace = 2.2;
+constexpr uint64_t kSoonestBytes = 4096;                  // of a ring, until the recorder is asked to look: 73 hits
 constexpr uint64_t kHitNs = 1000, kSteppedHitNs = 16'000; // where it could not be measured
 
 struct CloseProgram {
@@ -74,16 +76,20 @@ struct RuntimeProbes::Impl {
 	void attach_entries(const RuntimeMatch &match, int file, RuntimeFile *told);
 	void add_to_budget(const np_runtime_event &event, HitClass hit);
 	void keep_within_budget();
+	void ask_again();
 	RuntimeSpans::Emit emit();
 	std::size_t number_places(const RuntimeMatch &match);
 	void update_counts();
-	static int take(void *context, void *data, std::size_t size);
+	MappedRingMaps ring_maps() const;
+	const std::vector<unsigned> &cpus() const { return plan.events.front().cpus; } // of the side band: all of them
+	static void take(void *context, std::string_view record);
+	void take_names(const np_runtime_names &names);
 
 	const Plan &plan; // spans point to its descriptions
 	std::unique_ptr<runtime_events_bpf, CloseProgram> program;
-	BpfRing ring;
+	std::optional<TimedRings> rings;
 	std::vector<BpfLink> links;
-	std::size_t ring_bytes;
+	std::size_t ring_bytes; // of each CPU
 	std::optional<Error> error;
 	bool enabled = false, detached = false;
 	UprobeKind kind = UprobeKind::perf;
@@ -100,21 +106,21 @@ struct RuntimeProbes::Impl {
 	RuntimeSpans spans;
 	RuntimeCallers callers{spans, probes};
 	RuntimeProbesCounts counts;
+	uint64_t bad_records = 0;
 	OwnEventEncoder *encoder = nullptr; // while draining
-	uint64_t room = 0, taken_bytes = 0;
 };
 
 // Loaded, now or before.
 bool RuntimeProbes::Impl::is_ready()
 {
-	if (ring || error)
+	if (rings || error)
 		return !error;
 	Status done = load();
 	if (done.ok())
 		done = follow();
 	if (!done.ok()) {
 		error = done.error();
-		ring.reset();
+		rings.reset();
 		program.reset();
 		return false;
 	}
@@ -133,20 +139,21 @@ Status RuntimeProbes::Impl::load()
 		if (loaded.ok() && try_uprobe(tried, program->progs.np_runtime_entry, &wide_nops_are_calls))
 			break;
 	}
+	std::string_view doing;
+	if (!rings.emplace().map(ring_maps(), program->maps.np_events, cpus(), ring_bytes, &doing))
+		return failure(doing, errno);
 	std::vector<Uprobe> used;
-	costs = measure_probe_costs(program.get(), kind, wide_nops_are_calls, &used);
+	costs = measure_probe_costs(program.get(), &*rings, kind, wide_nops_are_calls, &used);
 	spans.set_costs(costs);
 	callers.use(kind, program->progs.np_runtime_return, wide_nops_are_calls);
 	if (kind == UprobeKind::perf)
 		budget.drop_for_good(); // putting them back, one by one, takes seconds
 	trial_probes.add(std::move(used));
 	trial_probes.work();
-	ring.reset(ring_buffer__new(bpf_map__fd(program->maps.np_events), take, this, nullptr));
-	if (!ring)
-		return failure("map the ring of", errno);
 	epoll_event edge{};
-	edge.events = EPOLLIN | EPOLLET; // when it says so, not whenever there is something
-	::epoll_ctl(wakeups.get(), EPOLL_CTL_ADD, bpf_map__fd(program->maps.np_events), &edge); // else a round later
+	edge.events = EPOLLIN | EPOLLET; // when they say so, not whenever there is something
+	for (const bpf_map *map : {program->maps.np_wakeups, program->maps.np_events})
+		::epoll_ctl(wakeups.get(), EPOLL_CTL_ADD, bpf_map__fd(map), &edge); // else a round later
 	return Done{};
 }
 
@@ -162,12 +169,18 @@ Status RuntimeProbes::Impl::load_for(UprobeKind for_kind)
 	program->rodata->np_record_all = plan.target.kind == Target::Kind::machine;
 	prepare_for(for_kind, program->progs.np_runtime_entry);
 	prepare_for(for_kind, program->progs.np_runtime_return);
-	int code = bpf_map__set_max_entries(program->maps.np_events, static_cast<uint32_t>(ring_bytes));
+	program->rodata->np_ring_chunks = static_cast<uint32_t>(ring_bytes / NP_RING_CHUNK);
+	int code = TimedRings::size(ring_maps(), cpus(), ring_bytes);
 	if (code == 0)
 		code = runtime_events_bpf__load(program.get());
 	if (code != 0)
 		return failure("load", -code);
 	return Done{};
+}
+
+MappedRingMaps RuntimeProbes::Impl::ring_maps() const
+{
+	return {program->maps.np_positions, program->maps.np_chunks, program->maps.np_wakeups};
 }
 
 // Those that run are marked, and from here on their children.
@@ -304,8 +317,8 @@ void RuntimeProbes::Impl::attach_entries(const RuntimeMatch &match, int file, Ru
 		if (function >= NP_MOST_FUNCTIONS || number >= told->last_place)
 			break;
 		(place.may_be_sampled() ? sampled : kept)
-			.push_back(
-				{found.probe_offset, NP_COOKIE(number, function, found.pushed_bytes, place.is_span())});
+			.push_back({found.probe_offset, NP_COOKIE(number, function, found.pushed_bytes,
+								  place.is_span() && !place.successive)});
 	}
 	told->functions_attached = probes.add(kind, program->progs.np_runtime_entry, file, std::move(kept), false);
 	const auto is_met = [bss = program->bss](uint64_t cookie) {
@@ -334,13 +347,21 @@ void RuntimeProbes::Impl::keep_within_budget()
 	counts.times_off = budget.times_off();
 }
 
+// When the budget may have been used up, by as many CPUs as have been at it.
+void RuntimeProbes::Impl::ask_again()
+{
+	const uint64_t of_each = budget.hits_left() / std::max<std::size_t>(rings->in_use(), 1);
+	const uint64_t bytes = std::min(of_each, ring_bytes) * (sizeof(np_ring_record) + sizeof(np_runtime_event));
+	rings->ask_at(std::clamp<uint64_t>(bytes, kSoonestBytes, ring_bytes / 2));
+}
+
 void RuntimeProbes::Impl::add_to_budget(const np_runtime_event &event, HitClass hit)
 {
 	const bool sampled = hit.at == HitClass::At::behind_call ? callers.may_be_sampled(event.function)
 								 : spans.places()[event.place].place->may_be_sampled();
 	const uint64_t typical_ns = hit.cost == ProbeCost::stepped ? kSteppedHitNs : kHitNs;
 	const uint64_t measured_ns = costs.of(hit) ? costs.of(hit)->total_ns() : typical_ns;
-	budget.add_hit(kInPlace * measured_ns, sampled, event.tid);
+	budget.add_hit(static_cast<uint64_t>(kInPlace * static_cast<double>(measured_ns)), sampled, event.tid);
 }
 
 RuntimeSpans::Emit RuntimeProbes::Impl::emit()
@@ -348,40 +369,43 @@ RuntimeSpans::Emit RuntimeProbes::Impl::emit()
 	return [this](const np_slot &slot, uint32_t pid, uint32_t tid) { encoder->encode(slot, pid, tid, slot.stamp); };
 }
 
-int RuntimeProbes::Impl::take(void *context, void *data, std::size_t size)
+void RuntimeProbes::Impl::take(void *context, std::string_view record)
 {
 	auto *self = static_cast<Impl *>(context);
-	const auto emit = self->emit();
 	np_runtime_event event;
-	self->taken_bytes += size + kBpfRingRecordHeader;
-	if (size < sizeof event) {
-		self->counts.bad_records++;
-	} else {
-		std::memcpy(&event, data, sizeof event);
-		if (event.what != NP_RUNTIME_NAMES) {
-			self->counts.events++;
-			if (const auto hit = self->spans.take(event, emit))
-				self->add_to_budget(event, *hit);
-		} else if (size >= sizeof(np_runtime_names)) {
-			np_runtime_names names;
-			std::memcpy(&names, data, sizeof names);
-			const auto pid = static_cast<pid_t>(names.event.pid);
-			if (names.unread_name)
-				read_process_text(pid, names.unread_name, names.name, sizeof names.name);
-			if (names.unread_kind)
-				read_process_text(pid, names.unread_kind, names.kind, sizeof names.kind);
-			self->spans.take_names(names);
-		}
+	if (record.size() < sizeof event) {
+		self->bad_records++;
+		return;
 	}
-	return self->room-- > 0 ? 0 : -ECANCELED; // fast programs must not keep the recorder here for ever
+	std::memcpy(&event, record.data(), sizeof event);
+	if (event.what != NP_RUNTIME_NAMES) {
+		self->counts.events++;
+		if (const auto hit = self->spans.take(event, self->emit()))
+			self->add_to_budget(event, *hit);
+	} else if (np_runtime_names names; record.size() >= sizeof names) {
+		std::memcpy(&names, record.data(), sizeof names);
+		self->take_names(names);
+	}
+}
+
+void RuntimeProbes::Impl::take_names(const np_runtime_names &told)
+{
+	np_runtime_names names = told;
+	const auto pid = static_cast<pid_t>(names.event.pid);
+	if (names.unread_name)
+		read_process_text(pid, names.unread_name, names.name, sizeof names.name);
+	if (names.unread_kind)
+		read_process_text(pid, names.unread_kind, names.kind, sizeof names.kind);
+	spans.take_names(names);
 }
 
 void RuntimeProbes::Impl::update_counts()
 {
 	const auto *bss = program->bss;
-	counts.hits = __atomic_load_n(&bss->np_hits, __ATOMIC_RELAXED);
 	counts.hits_of_others = __atomic_load_n(&bss->np_hits_of_others, __ATOMIC_RELAXED);
+	counts.bad_records = bad_records + rings->corrupt();
 	counts.dropped = __atomic_load_n(&bss->np_dropped, __ATOMIC_RELAXED);
+	counts.hits = counts.events + counts.dropped + __atomic_load_n(&bss->np_untold, __ATOMIC_RELAXED);
 	counts.unreadable = __atomic_load_n(&bss->np_unreadable, __ATOMIC_RELAXED);
 	counts.too_large = __atomic_load_n(&bss->np_too_large, __ATOMIC_RELAXED);
 	counts.recursion_misses = recursion_misses(bpf_program__fd(program->progs.np_runtime_entry)) +
@@ -464,18 +488,18 @@ void RuntimeProbes::look_at_mappers(const std::string &records)
 bool RuntimeProbes::asks()
 {
 	epoll_event asked;
-	return impl_->ring && ::epoll_wait(impl_->wakeups.get(), &asked, 1, 0) > 0;
+	return impl_->rings && ::epoll_wait(impl_->wakeups.get(), &asked, 1, 0) > 0;
 }
 
 double RuntimeProbes::drain(OwnEventEncoder *encoder)
 {
-	if (!impl_->ring)
+	if (!impl_->rings)
 		return 0;
-	asks(); // it is drained, whether it asked or not
+	while (asks()) { // it is drained, whether it asked or not
+	}
 	impl_->encoder = encoder;
-	impl_->taken_bytes = 0;
-	impl_->room = impl_->ring_bytes / (sizeof(np_runtime_event) + kBpfRingRecordHeader);
-	ring_buffer__consume(impl_->ring.get());
+	const uint64_t until_ns = impl_->detached ? UINT64_MAX : monotonic_now_ns();
+	const double fill = impl_->rings->drain(until_ns, Impl::take, impl_.get());
 	if (impl_->detached) {
 		const auto has_ended = [](uint32_t pid) { return ::kill(static_cast<pid_t>(pid), 0) != 0; };
 		impl_->spans.finish(monotonic_now_ns(), has_ended, impl_->emit());
@@ -486,11 +510,12 @@ double RuntimeProbes::drain(OwnEventEncoder *encoder)
 		if (impl_->callers.counts().probed > probed)
 			impl_->budget.forgive_once();
 		impl_->spans.watch_callers(monotonic_now_ns(), impl_->emit());
+		impl_->ask_again();
 	}
 	impl_->encoder = nullptr;
 	encoder->flush();
 	impl_->update_counts();
-	return std::min(1.0, static_cast<double>(impl_->taken_bytes) / static_cast<double>(impl_->ring_bytes));
+	return fill;
 }
 
 std::vector<Definition> RuntimeProbes::take_definitions()

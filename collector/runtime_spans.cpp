@@ -25,6 +25,13 @@ np_slot slot_of(uint16_t type, uint64_t time_ns, uint32_t id, uint64_t value)
 	return np_slot{time_ns, value, id, type, 0};
 }
 
+HitClass::At kind_of_entry(const RuntimePlace &place)
+{
+	if (place.names_stay_us > 0)
+		return HitClass::At::staying_entry;
+	return place.reads.tells_names() ? HitClass::At::named_entry : HitClass::At::entry;
+}
+
 } // namespace
 
 uint16_t RuntimeSpans::add_place(const NumberedPlace &place)
@@ -79,9 +86,7 @@ std::optional<HitClass> RuntimeSpans::take(const np_runtime_event &event, const 
 	if (is_return)
 		hit.cost = returns_[event.function].cost;
 	else
-		hit = {places_[event.place].place->reads.tells_names() ? HitClass::At::named_entry
-								       : HitClass::At::entry,
-		       functions_[event.function].cost};
+		hit = {kind_of_entry(*places_[event.place].place), functions_[event.function].cost};
 	const HitCost cost = costs_.of(hit).value_or(HitCost{});
 	add_cost(event.tid, cost.before_ns);
 	if (is_return) {

@@ -66,13 +66,11 @@ void Sources::open(const RecordOptions &options, pid_t program, OpenFileLimit *o
 				       "see neuroperf record --dry-run"};
 	if (plan_.attach)
 		attach();
-	if (plan_.runtimes.empty())
+	if (plan_.runtimes.empty() || plan_.events.empty())
 		return;
-	runtimes.emplace(plan_, kAttachedRingBytes);
+	runtimes.emplace(plan_, tracepoint_ring_bytes(options, plan_.events.front().cpus.size()));
 	if (python_names)
 		runtimes->use_names_of(&*python_names);
-	if (plan_.events.empty())
-		return;
 	if (program != 0 && plan_.target.kind == Target::Kind::program) {
 		runtimes->open_notices(program);
 		int problem = 0;

@@ -191,6 +191,24 @@ class RuntimeProbes(support.IntegrationTest):
         listed = support.run([support.NEUROPERF, "list", "runtimes", "--in", LIBRARY, "--runtime-file", description])
         self.assertIn("4 of 4 places found", listed.stdout)
 
+    def inner_layers(self, names_stay_us, *places):
+        """Calls by name of the layer whose memory means another one from step 50 on."""
+        def change(description):
+            description["places"][1]["names_stay_us"] = names_stay_us
+            description["places"] += places
+        report = self.record_app(100, description=self.describe(change)).report()
+        rows = {row["name"]: row["calls"] for row in report["layers"] if row["calls"]}
+        self.assertEqual((rows[LONG_NAME], rows["spiking"], rows["block"]), (100, 100, 100))
+        return {name: calls for name, calls in rows.items() if "inner" in name}
+
+    def test_names_that_stay_are_not_read_again_until_they_are_renewed(self):
+        renewal = {"name": "rename", "means": "renewal", "find": {"exported": "tiny_rename"}}
+        self.assertEqual(self.inner_layers(1_000_000), {"inner": 100}, "the description promises too much")
+        self.assertEqual(self.inner_layers(1_000_000, renewal), {"inner": 50, "other inner": 50})
+
+    def test_names_stay_no_longer_than_described(self):
+        self.assertEqual(self.inner_layers(1), {"inner": 50, "other inner": 50})
+
     def test_kinds_by_number(self):
         def change(description):
             description["places"][1].update(kind="u64(*(arg1+8))", kinds=["undef", "lif", "conv"])

@@ -213,6 +213,11 @@ __attribute__((noinline)) void tiny_lookup(int step, const char *names, const vo
 	tiny_work = tiny_work + 4;
 }
 
+__attribute__((noinline)) void tiny_rename(const char *name)
+{
+	tiny::nodes[2].name = name;
+}
+
 // 1 if a layer has thrown.
 int tiny_run(int step)
 {
@@ -224,7 +229,7 @@ int tiny_run(int step)
 	static Object lookup{{nullptr, names + 64}};
 	tiny_lookup(step, names, &lookup.functions);
 	if (step == 50) // memory that means another layer from now on
-		tiny::nodes[2].name = "other inner";
+		tiny_rename("other inner");
 	try {
 		for (tiny::Layer *layer : tiny::layers)
 			layer->forward(step);

@@ -215,7 +215,7 @@ TEST(Plan, WhatASampleCostsIsSaidWhereItIsMuch)
 	RecordOptions options;
 	options.frequency_hz = 999;
 	EXPECT_THAT(item(plan_for(host, options), "sampling")->detail,
-		    HasSubstr("; a sample costs 22 us here: 2.2 % of a busy CPU (-F 249 for 0.5 %)"));
+		    HasSubstr("; a sample costs 22 to 66 us here: up to 6.6 % of a busy CPU (-F 249 for 1.6 %)"));
 	options.frequency_hz = 99;
 	EXPECT_THAT(item(plan_for(host, options), "sampling")->detail, Not(HasSubstr("costs")));
 	host.sample_cost_ns = 2'000;
@@ -232,15 +232,15 @@ TEST(Plan, UnaskedSamplingCostsLittle)
 		EXPECT_EQ(plan.events.front().attr.sample_freq, plan.frequency_hz);
 		return plan.frequency_hz;
 	};
-	EXPECT_EQ(chosen(10'000), 999u);
-	EXPECT_EQ(chosen(11'000), 249u);
-	EXPECT_EQ(chosen(40'000), 249u);
-	EXPECT_EQ(chosen(41'000), 99u);
+	EXPECT_EQ(chosen(3'300), 999u);
+	EXPECT_EQ(chosen(3'400), 249u);
+	EXPECT_EQ(chosen(13'000), 249u);
+	EXPECT_EQ(chosen(13'500), 99u);
 	EXPECT_EQ(chosen(1'000'000), 99u);
 	host.sample_cost_ns = 22'000;
 	EXPECT_THAT(item(plan_for(host), "sampling")->detail,
-		    HasSubstr("cpu-clock at 249 Hz on 3 CPUs; a sample costs 22 us here: 0.5 % of a busy CPU (2.2 % "
-			      "with -F 999)"));
+		    HasSubstr("cpu-clock at 99 Hz on 3 CPUs; a sample costs 22 to 66 us here: up to 0.7 % of a busy "
+			      "CPU (6.6 % with -F 999)"));
 	RecordOptions options;
 	options.events = {"cpu-clock"};
 	EXPECT_EQ(chosen(22'000, options), 999u) << "asked for";

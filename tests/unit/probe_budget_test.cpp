@@ -61,8 +61,33 @@ TEST_F(ProbeBudgetTest, EachThreadBringsItsShare)
 
 TEST_F(ProbeBudgetTest, ShortProgramsAreRecordedWhole)
 {
-	EXPECT_EQ(after(50, 0.02, 0.2).times_off(), 0u);
+	EXPECT_EQ(after(40, 0.02, 0.2).times_off(), 0u);
 	EXPECT_EQ(after(100, 0.02, 0.2).times_off(), 1u);
+}
+
+TEST_F(ProbeBudgetTest, WhatIsLentAtFirstIsPaidBack)
+{
+	for (const uint64_t ms : {1000, 3000, 60'000}) {
+		const ProbeBudget budget = after(ms, 0.02, 0.5);
+		const double spent_ns = static_cast<double>(budget.on_ns()) * 0.5;
+		EXPECT_LE(spent_ns, static_cast<double>(ms * kMs) * 0.02 + 5. * kMs) << ms << " and a round";
+		EXPECT_GE(spent_ns, static_cast<double>(ProbeBudget::kCreditNs)) << ms;
+	}
+}
+
+TEST_F(ProbeBudgetTest, ItTellsHowManyHitsAreLeft)
+{
+	ProbeBudget budget(0.02);
+	EXPECT_EQ(budget.hits_left(), 5000u) << "at 2 us";
+	for (int i = 0; i < 1000; i++)
+		budget.add_hit(4000, true, 1);
+	budget.settle(kMs);
+	EXPECT_EQ(budget.hits_left(), 1500u) << "6 of 10 ms at 4 us";
+	budget.add_hit(7 * kMs, true, 1);
+	budget.settle(2 * kMs);
+	ASSERT_FALSE(budget.is_on());
+	EXPECT_EQ(budget.hits_left(), UINT64_MAX) << "those that go on do not change it";
+	EXPECT_EQ(ProbeBudget(1).hits_left(), UINT64_MAX);
 }
 
 TEST_F(ProbeBudgetTest, HitsFromBeforeEndsWereSeenAreForgivenOnce)
@@ -143,9 +168,9 @@ TEST_F(ProbeBudgetTest, NothingIsPutBackBeforeItIsGone)
 	budget.settle(0);
 	budget.add_hit(11 * kMs, true, 1);
 	EXPECT_FALSE(budget.settle(kMs));
-	EXPECT_FALSE(budget.settle(1000 * kMs, false)) << "though there is enough";
+	EXPECT_FALSE(budget.settle(2000 * kMs, false)) << "though there is enough";
 	EXPECT_EQ(budget.on_ns(), kMs);
-	EXPECT_TRUE(budget.settle(1001 * kMs, true));
+	EXPECT_TRUE(budget.settle(2001 * kMs, true));
 }
 
 TEST_F(ProbeBudgetTest, WhatCannotBePutBackInTimeStaysOff)

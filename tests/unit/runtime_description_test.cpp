@@ -42,7 +42,7 @@ constexpr std::string_view kLarge = R"json({
   "callers": ["large_run", "large::Executor::*"],
   "places": [
     {"name": "session", "means": "inference", "find": {"table": "LargeGetApi", "slots": [0, 9]}, "at": "entry"},
-    {"name": "{1}", "means": "operator", "find": {"symbol": "large::*::forward(*"}, "successive": true, "identity": "arg1",
+    {"name": "{1}", "means": "operator", "find": {"symbol": "large::*::forward(*"}, "successive": true, "identity": "arg1", "names_stay_us": 500,
      "layer": "type_name(*(arg1+8))", "kind": "u32(arg1+16)", "kinds": ["undef", "reorder"],
      "shape": {"index": ["u32(arg2+40)", "u32(*(arg3) + 4*index)"], "sizes": "*(arg2 - 24*index + 8)", "count": "u32(arg2+16)", "bytes": 4}},
     {"name": "fired", "means": "spikes", "find": {"exported": "large_threshold"}, "at": "exit",
@@ -51,7 +51,8 @@ constexpr std::string_view kLarge = R"json({
      "count": "u32(*(data(\"large::_array_{1}\")) + 4*file_u32(\"large::_num_{1}\") - 4)"},
     {"name": "kind {1}, population {2}", "means": "spikes", "find": {"exported": "large_step"}, "at": "exit",
      "each": {"array": "large::kind_*", "bytes": 16, "filled_by": "large_fill_{1}"}, "identity": "element",
-     "count": "u32(*(element+8))"}
+     "count": "u32(*(element+8))"},
+    {"name": "load", "means": "renewal", "find": {"exported": "large_load"}, "optional": true}
   ]
 })json";
 
@@ -92,7 +93,7 @@ TEST(RuntimeDescription, ReadsAllThatAPlaceMayHave)
 	EXPECT_TRUE(runtime->names_from_python);
 	EXPECT_THAT(runtime->callers, ElementsAre("large_run", "large::Executor::*"));
 	EXPECT_THAT(runtime->excepted_files, ElementsAre("liblarge.so.1", "liblarge.so.2*"));
-	ASSERT_EQ(runtime->places.size(), 5u);
+	ASSERT_EQ(runtime->places.size(), 6u);
 	const RuntimePlace &session = runtime->places[0], &op = runtime->places[1], &fired = runtime->places[2],
 			   &cells = runtime->places[3];
 	EXPECT_EQ(session.find.how, PlaceSearch::How::table);
@@ -116,6 +117,8 @@ TEST(RuntimeDescription, ReadsAllThatAPlaceMayHave)
 	EXPECT_EQ(op.arguments(), 7) << "those of the shape too must be live";
 	EXPECT_TRUE(op.successive);
 	EXPECT_FALSE(session.successive);
+	EXPECT_EQ(op.names_stay_us, 500u);
+	EXPECT_EQ(session.names_stay_us, 0u);
 	EXPECT_TRUE(fired.at_exit);
 	EXPECT_EQ(fired.arguments(), 0);
 	EXPECT_TRUE(fired.reads.summed.given());
@@ -129,6 +132,9 @@ TEST(RuntimeDescription, ReadsAllThatAPlaceMayHave)
 	EXPECT_EQ(each.each.filled_by, "large_fill_{1}");
 	EXPECT_TRUE(each.reads.value.uses_element());
 	EXPECT_TRUE(each.reads.identity.uses_element());
+	const RuntimePlace &load = runtime->places[5];
+	EXPECT_EQ(load.means, PlaceMeans::renewal);
+	EXPECT_FALSE(load.is_span() || load.is_counted() || load.may_be_sampled());
 	const auto wide = parse_runtime_description(large(", \"bytes\": 4", ""), "large.json");
 	ASSERT_TRUE(wide.ok());
 	EXPECT_EQ(wide->places[1].reads.shape_size, 8u) << "without a word";
@@ -142,6 +148,10 @@ TEST(RuntimeDescription, MistakesInWhatAPlaceMayHave)
 		{"\"exit\",", "\"exits\",", "line 10: places[2]", "\"at\" is entry or exit"},
 		{"\"successive\": true", "\"successive\": 1", "places[1]", "\"successive\" is true or false"},
 		{"\"at\": \"entry\"", "\"successive\": true", "places[0]", "\"successive\" is of layers, operators and phases"},
+		{"\"names_stay_us\": 500", "\"names_stay_us\": 0", "places[1]", "a number from 1 to 1000000"},
+		{"\"identity\": \"arg1\", ", "", "places[1]", "\"names_stay_us\" is of names of an \"identity\""},
+		{"\"at\": \"entry\"", "\"names_stay_us\": 9", "places[0]", "\"names_stay_us\" is of names of an \"identity\""},
+		{"\"find\": {\"exported\": \"large_load\"}, \"optional\": true", "\"find\": {\"exported\": \"large_load\"}, \"identity\": \"arg1\"", "places[5]", "a renewal has"},
 		{"\"at\": \"entry\"", "\"at\": \"exit\"", "line 6: places[0]", "at the exit only spikes and synops"},
 		{"*(result), u64", "*(arg1), u64", "line 10: places[2]", "at the exit the arguments are gone"},
 		{"u64(result+8)", "u64(arg2+8)", "line 10: places[2]", "at the exit the arguments are gone"},
