@@ -233,6 +233,17 @@ def faults_as_fentry_says(test, recording):
     test.assertEqual(sum(rows[name]["fault_ns"] for name in rows if name not in ("faults", "round")), 0)
 
 
+def runtime_exactly(test, recording):
+    """What tiny_app's runtime did in 100 steps. The memory of one layer means another one from step 50 on."""
+    report = recording.report()
+    layers = {row["name"]: row["calls"] for row in report["layers"] if row["calls"] and "start-up" not in row["name"]}
+    long_name = "/model/layers.0/a name that does not fit into a small string"
+    test.assertEqual(layers, {long_name: 100, "spiking": 100, "block": 100, "inner": 50, "other inner": 50})
+    test.assertEqual([(row["name"], row["calls"]) for row in report["inferences"]], [("step", 100)])
+    test.assertEqual([row["spikes"] for row in report["layers"] if row["name"] == "population"], [100 * 99 // 2])
+    test.assertEqual(recording.summary.lost, 0)
+
+
 Check = collections.namedtuple("Check", "name guests command judges")
 RECORD = "neuroperf record -o $DATA"
 SAMPLED = f"{RECORD} -F 999"  # however much a sample costs
@@ -310,6 +321,9 @@ CHECKS = (
                 "ok        layers of running programs"),)),
     # The site that the ELF note names, as any tool attaches to it, where no uprobe becomes a call (before 6.18).
     Check("usdt", ALL, f"{IN_TRACEFS}; {PROBE}; {WATCH}", (every_event_hit,)),
+    # By uprobes that are perf events before 6.6.
+    Check("runtime", ALL, f"{RECORD} --probe-budget 100 --runtime-file /etc/tiny.json -- tiny_app /lib/libtiny_runtime.so 100",
+          (runtime_exactly,)),
     # The virtual NPUs, see npu_checks.py. From here on they are there, and records have their events unless told otherwise.
     Check("no_devices", ALL, "neuroperf list devices", (says("this machine has no accelerator: there is no /dev/accel/accel*"),)),
     Check("npu_modules", ALL, "while read -r module; do insmod $module || exit 1; done </etc/modules", ()),

@@ -83,6 +83,7 @@ def fill_root(root, architecture, kernel, neuroperf, cache, build_dir):
         os.path.join(HERE, "known_work.c"), "-o", known_work)
     run(f"{prefix}gcc", "-std=gnu11", "-O2", "-g", "-static", "-pthread", "-I", f"{SOURCE_DIR}/include",
         os.path.join(SOURCE_DIR, "tests", "programs", "waiting_layers.c"), "-o", os.path.join(root, "bin", "waiting_layers"))
+    add_runtime(root, prefix, library_dirs)
     for name in ("vnpu_calls", "vnpu_functions"):
         with open(os.path.join(HERE, "..", "data", "drivers", f"{name}.json"), encoding="utf-8") as file:
             initramfs.add_text(root, f"/etc/{name}.json", file.read())
@@ -94,6 +95,18 @@ def fill_root(root, architecture, kernel, neuroperf, cache, build_dir):
         os.path.join(root, "bin", "npu_work"))
     kernel_modules.add_modules(root, architecture, kernel, build_dir)
     initramfs.add_file(root, os.path.join(HERE, "init"), "/init")
+
+
+def add_runtime(root, prefix, library_dirs):
+    """A runtime that knows nothing of us, in /lib, a program that loads it, and a description."""
+    programs = os.path.join(SOURCE_DIR, "tests", "programs")
+    library, app = os.path.join(root, "lib", "libtiny_runtime.so"), os.path.join(root, "bin", "tiny_app")
+    run(f"{prefix}g++", "-std=c++17", "-O2", "-fPIC", "-shared", "-s", os.path.join(programs, "tiny_runtime.cpp"), "-o", library)
+    run(f"{prefix}gcc", "-std=gnu11", "-O2", os.path.join(programs, "tiny_app.c"), "-ldl", "-o", app)
+    for binary in (library, app):
+        initramfs.add_libraries(root, binary, library_dirs)
+    with open(os.path.join(SOURCE_DIR, "tests", "data", "runtimes", "tiny.json"), encoding="utf-8") as file:
+        initramfs.add_text(root, "/etc/tiny.json", file.read())
 
 
 def add_privileged_tests(root, library_dirs):

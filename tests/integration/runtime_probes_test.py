@@ -12,17 +12,8 @@ import support
 
 LIBRARY = support.program("libtiny_runtime.so")
 LONG_NAME = "/model/layers.0/a name that does not fit into a small string"
-DESCRIPTION = {
-    "schema": "neuroperf.runtime/1", "name": "tiny", "title": "Tiny", "tested": "here",
-    "match": {"files": ["libtiny_runtime.so*"], "exports": "tiny_run", "class": "N4tiny5LayerE"},
-    "places": [
-        {"name": "step", "means": "inference", "find": {"exported": "tiny_run"}},
-        {"name": "layer", "means": "layer", "find": {"class": "N4tiny5LayerE", "slot": 2}, "identity": "*(arg1+8)",
-         "layer": "std_string(*(arg1+8)+8)", "kind": "std_string(*(arg1+8)+40)"},
-        {"name": "population", "means": "spikes", "find": {"exported": "tiny_spikes"}, "count": "arg2"},
-    ],
-}
-
+with open(os.path.join(support.SOURCE_DIR, "tests", "data", "runtimes", "tiny.json"), encoding="utf-8") as given:
+    DESCRIPTION = json.load(given)
 
 SIZES = (0, 1, 7, 8, 9, 129, 65536, 65537)  # of tiny_threshold, in turn
 TOO_LARGE = 65537
