@@ -21,7 +21,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Of names, and of hits while the CPU's own ring is taken. */
+/* While the CPU's own ring is taken. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
@@ -372,6 +372,55 @@ static __always_inline int stays_named(__u64 whose, __u64 stay_ns, __u64 now_ns)
 	return 1;
 }
 
+struct np_told_names {
+	const struct np_characters *name, *kind;
+	const __u64 *shape;
+	__u64 seen, kind_number;
+	__u32 shape_count;
+};
+
+/* Whether characters are still to be read, soon: while the process lives. */
+static __always_inline int fill_names(struct pt_regs *ctx, struct np_runtime_names *names, __u64 cookie,
+				      const struct np_told_names *told)
+{
+	fill(ctx, &names->event, cookie, NP_RUNTIME_NAMES);
+	names->event.identity = told->seen;
+	names->event.time_ns = bpf_ktime_get_ns();
+	copy_name(names, told->name->data, told->name->length);
+	copy_kind(names, told->kind->data, told->kind->length);
+	names->kind_number = told->kind_number;
+	names->shape_count = told->shape_count;
+	names->padding = 0;
+	for (__u32 i = 0; i < NP_MOST_DIMENSIONS; i++)
+		names->shape[i] = told->shape[i];
+	return names->unread_name || names->unread_kind;
+}
+
+/* Into the same ring as hits: whoever sees one of these sees the names before it. 0: no room. */
+static __always_inline int put_names(struct pt_regs *ctx, __u64 cookie, const struct np_told_names *told)
+{
+	const __u32 cpu = bpf_get_smp_processor_id();
+	struct np_ring_positions *ring = np_take_ring(cpu);
+	if (ring) {
+		struct np_room room;
+		struct np_runtime_names *names = (void *)np_room_in(ring, cpu, &room, sizeof(*names));
+		if (names) {
+			const int is_urgent = fill_names(ctx, names, cookie, told);
+			np_put(&room, sizeof(*names));
+			if (is_urgent)
+				np_ask(ring);
+		}
+		np_leave_ring(ring);
+		return names != 0;
+	}
+	struct np_runtime_names *names = bpf_ringbuf_reserve(&np_events, sizeof(*names), 0);
+	if (!names)
+		return 0;
+	const int is_urgent = fill_names(ctx, names, cookie, told);
+	bpf_ringbuf_submit(names, is_urgent ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
+	return 1;
+}
+
 /* Tells the names of an identity that is new, or has others now. `seen`: its identity as layers are told apart, with
  * the shape. */
 static __always_inline void tell_names(struct pt_regs *ctx, const struct np_place *place, __u64 cookie, __u64 identity,
@@ -393,9 +442,10 @@ static __always_inline void tell_names(struct pt_regs *ctx, const struct np_plac
 	if (!slot)
 		return;
 	if (slot->what == what) {
-		slot->last_ns = now_ns;
-		slot->agreed = slot->renewals == np_renewals ? slot->agreed + 1 : 0;
+		slot->agreed = slot->whose == whose && slot->renewals == np_renewals ? slot->agreed + 1 : 0;
+		slot->whose = whose;
 		slot->renewals = np_renewals;
+		slot->last_ns = now_ns;
 		return;
 	}
 	slot->agreed = 0;
@@ -407,23 +457,11 @@ static __always_inline void tell_names(struct pt_regs *ctx, const struct np_plac
 	}
 	if (place->kind.as != NP_AS_NUMBER)
 		read_characters(ctx, place, &place->kind, identity, &kind);
-	struct np_runtime_names *names = bpf_ringbuf_reserve(&np_events, sizeof(*names), 0);
-	if (!names) {
+	const struct np_told_names told_names = {&name, &kind, shape, seen, kind_number, shape_count};
+	if (!put_names(ctx, cookie, &told_names)) {
 		__sync_fetch_and_add(&np_dropped, 1);
 		return;
 	}
-	fill(ctx, &names->event, cookie, NP_RUNTIME_NAMES);
-	names->event.identity = seen;
-	names->event.time_ns = bpf_ktime_get_ns();
-	copy_name(names, name.data, name.length);
-	copy_kind(names, kind.data, kind.length);
-	names->kind_number = kind_number;
-	names->shape_count = shape_count;
-	names->padding = 0;
-	for (__u32 i = 0; i < NP_MOST_DIMENSIONS; i++)
-		names->shape[i] = shape[i];
-	/* Soon, while the process lives. */
-	bpf_ringbuf_submit(names, names->unread_name || names->unread_kind ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 	bpf_map_update_elem(&np_named, &key, &stamp, BPF_ANY);
 	slot->what = what;
 }

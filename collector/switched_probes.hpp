@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Probes at many places of files, of which some can be taken off and put back while the others stay.
 //
-// The kernel takes some 30 us for each place, and a file may have thousands, of which a program calls a few dozens. So
-// only those are switched that have been hit: once, all of the file's go, and the others come back by themselves and
-// stay, since they cost nothing. Nothing is on a place twice, so what is hit in between is not seen.
+// The kernel takes some 30 us for each place, and holds up the program meanwhile; a file may have thousands of which a
+// program calls a few dozens. So only those are switched that have been hit. Places are let go of by links, a few each:
+// a link of which some have been hit goes, and its others come back by themselves and stay, since they cost nothing.
+// Nothing is on a place twice, so what is hit in between is not seen.
 #pragma once
 
 #include <cstddef>
@@ -50,10 +51,12 @@ private:
 		UniqueFd file;
 		IsMet is_met;
 		Link switched;
-		Link idle; // never hit: on, or soon
+		std::vector<Link> idle; // never hit: on, or soon
 	};
 	static std::size_t attach(const Group &group, Link *link);
+	static std::size_t add_idle(std::vector<UprobeSpot> spots, Group *group);
 	void take_off(Group *group);
+	void part(Group *group);
 
 	bool on_ = true;
 	std::vector<Uprobe> kept_;

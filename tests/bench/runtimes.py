@@ -57,13 +57,14 @@ def probes(bench):
     node = [shutil.which("node") or "node", os.path.join(WORKLOADS, "ort_model.js")]
     compare(bench, "ONNX Runtime, silero VAD, 57 nodes in 0.24 ms, all recorded", [*node, "vad", "--inferences", "4000"],
             "<= 1.5", {"": ["--probe-budget", "100"], ", by their begins alone": ["--probe-budget", "100", "--begins-only"]})
-    # The rest of what recording costs is sampling, above all in virtual machines.
-    usual = {"": [], ", 99 samples a second": ["-F", "99"]}
-    compare(bench, "ONNX Runtime, PP-OCR classifier", [*node, "cls", "--inferences", "2500"], "<= 1.03", usual)
+    usual = {"": []}
+    for inferences in ("2500", "7000"):  # what is paid once, while ends are learned, counts less in the longer one
+        compare(bench, f"ONNX Runtime, PP-OCR classifier, {inferences} inferences", [*node, "cls", "--inferences", inferences],
+                "<= 1.03", usual)
     compare(bench, "PyTorch, ResNet-18, operators and layers",
-            [SYSTEM_PYTHON, "-W", "ignore", os.path.join(WORKLOADS, "torch_resnet18.py"), "--passes", "40"], "<= 1.03", usual)
+            [SYSTEM_PYTHON, "-W", "ignore", os.path.join(WORKLOADS, "torch_resnet18.py"), "--passes", "60"], "<= 1.03", usual)
     compare(bench, "NEURON, ring of 512 cells, phases and spikes",
-            [SYSTEM_PYTHON, os.path.join(WORKLOADS, "neuron_ring.py"), "--cells", "512", "--ms", "600"], "<= 1.03", usual)
+            [SYSTEM_PYTHON, os.path.join(WORKLOADS, "neuron_ring.py"), "--cells", "512", "--ms", "1200"], "<= 1.03", usual)
     opencv = os.path.join(bench.build, "tests", "runtime", "opencv_net")
     if os.path.exists(opencv):
-        compare(bench, "OpenCV dnn, SqueezeNet 1.1", [opencv, "--squeezenet", "--forwards", "120"], "<= 1.03", usual)
+        compare(bench, "OpenCV dnn, SqueezeNet 1.1", [opencv, "--squeezenet", "--forwards", "200"], "<= 1.03", usual)

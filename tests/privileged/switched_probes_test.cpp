@@ -8,9 +8,11 @@
 #include <unistd.h>
 #include <usdt_events.skel.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <set>
 #include <sstream>
@@ -34,6 +36,22 @@ extern "C" {
 {
 	return x ^ 5;
 }
+// More than share a link.
+#define NP_MORE(number)                                                                                                \
+	[[gnu::noinline, gnu::aligned(16)]] int np_more_##number(int x)                                                \
+	{                                                                                                              \
+		return x * 7 + number;                                                                                 \
+	}
+NP_MORE(100)
+NP_MORE(101)
+NP_MORE(102)
+NP_MORE(103)
+NP_MORE(104)
+NP_MORE(105)
+NP_MORE(106)
+NP_MORE(107)
+NP_MORE(108)
+NP_MORE(109)
 }
 
 namespace neuroperf::collector {
@@ -100,6 +118,16 @@ protected:
 		}
 		return probed();
 	}
+	std::size_t add_more(SwitchedProbes::IsMet is_met)
+	{
+		places_ = {np_more_100, np_more_101, np_more_102, np_more_103, np_more_104,
+			   np_more_105, np_more_106, np_more_107, np_more_108, np_more_109};
+		std::sort(places_.begin(), places_.end(), std::less<int (*)(int)>());
+		plain_.clear();
+		for (const auto &place : places_)
+			plain_.push_back(first_bytes(place));
+		return add(std::move(is_met));
+	}
 	std::size_t add(SwitchedProbes::IsMet is_met)
 	{
 		const UniqueFd file(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
@@ -110,7 +138,7 @@ protected:
 				   std::move(is_met));
 	}
 
-	int (*const places_[3])(int) = {np_place_0, np_place_1, np_place_2};
+	std::vector<int (*)(int)> places_ = {np_place_0, np_place_1, np_place_2};
 	std::vector<uint32_t> plain_;
 	std::unique_ptr<usdt_events_bpf, CloseProgram> program_;
 	SwitchedProbes probes_; // let go of first
@@ -145,6 +173,28 @@ TEST_F(SwitchedProbesTest, WhatIsNeverHitStays)
 	met.insert(0);
 	probes_.switch_to(false);
 	EXPECT_EQ(settled({}), Places{});
+	probes_.detach();
+	EXPECT_EQ(probed(), Places{});
+}
+
+TEST_F(SwitchedProbesTest, LinksOfWhichNothingIsHitAreNeverTakenOff)
+{
+	const Places all = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, others = {0, 1, 2, 3, 4, 5, 6, 7, 9};
+	ASSERT_EQ(add_more([](uint64_t cookie) { return cookie == 8; }), 10u);
+	EXPECT_EQ(probed(), all);
+	probes_.switch_to(false); // of the second link 8 goes for good, 9 for a while
+	for (int i = 0; i < 500 && probed() != others; i++) {
+		const Places now = probed();
+		for (std::size_t place = 0; place < 8; place++)
+			ASSERT_TRUE(now.contains(place)) << place;
+		probes_.work();
+		std::this_thread::sleep_for(std::chrono::milliseconds(1));
+	}
+	EXPECT_EQ(probed(), others);
+	EXPECT_EQ(probes_.switch_to(true), 0u);
+	EXPECT_EQ(probed(), all);
+	probes_.switch_to(false);
+	EXPECT_EQ(settled(others), others);
 	probes_.detach();
 	EXPECT_EQ(probed(), Places{});
 }
