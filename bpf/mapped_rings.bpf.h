@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * A ring for each CPU in memory that the recorder maps (collector/mapped_rings.hpp). It has one writer at a time, which
- * takes 30 ns less a record than BPF's own rings, that must do for any number of them, in programs that do much else
- * 140 ns less; and a record is as long as it turns out to be.
+ * takes some 30 ns less a record than BPF's own rings, that must do for any number of them; and a record is as long as
+ * it turns out to be.
  *
  * Of BPF programs that perf runs the kernel lets one at a time run on a CPU (trace_call_bpf). Others may preempt each
  * other: they np_take_ring() first, and need another way out when it is taken.
