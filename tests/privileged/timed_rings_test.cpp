@@ -109,6 +109,16 @@ protected:
 	}
 	np_ring_positions *positions() { return mapped<np_ring_positions>(maps_.positions, 1 + cpus_.back()); }
 
+	// Records of the ring that wakes the recorder up: its producer's position stands in its second page.
+	uint64_t times_asked()
+	{
+		const auto page = ::sysconf(_SC_PAGESIZE);
+		void *const at = ::mmap(nullptr, static_cast<std::size_t>(page), PROT_READ, MAP_SHARED,
+					bpf_map__fd(maps_.wakeups), page);
+		EXPECT_NE(at, MAP_FAILED);
+		return *static_cast<volatile uint64_t *>(at) / 16;
+	}
+
 	static void run_on(unsigned cpu)
 	{
 		cpu_set_t one;
@@ -203,6 +213,29 @@ TEST_F(TimedRingsTest, WhoeverFindsARingTakenWritesBesideIt)
 	EXPECT_EQ(numbers(drain(between_ns)), counted(0, 4));
 	EXPECT_EQ(numbers(drain()), counted(4, 5));
 	EXPECT_EQ(program_->bss->np_dropped, 0u);
+}
+
+TEST_F(TimedRingsTest, ItIsAskedOnceUntilItLooks)
+{
+	run_on(cpus_.front());
+	constexpr uint64_t kRecord = sizeof(np_ring_record) + sizeof(np_runtime_event);
+	rings_.ask_at(2 * kRecord);
+	np_timed_hit(0);
+	EXPECT_EQ(times_asked(), 1u) << "of a function's first call the recorder is to know at once";
+	drain();
+	np_timed_hit(1);
+	np_timed_hit(1);
+	EXPECT_EQ(times_asked(), 1u);
+	for (int i = 0; i < 10; i++)
+		np_timed_hit(2);
+	EXPECT_EQ(times_asked(), 2u);
+	EXPECT_EQ(drain().size(), 12u);
+	for (int i = 0; i < 10; i++)
+		np_timed_hit(3);
+	EXPECT_EQ(times_asked(), 3u);
+	drain();
+	np_timed_hit(4);
+	EXPECT_EQ(times_asked(), 3u);
 }
 
 TEST_F(TimedRingsTest, AFullRingDropsAndCounts)
