@@ -40,6 +40,7 @@ struct {
 } np_wakeups SEC(".maps");
 
 const volatile __u32 np_ring_chunks = 1; /* of each CPU; a power of two */
+
 struct np_room {
 	struct np_ring_positions *ring;
 	char *record;

@@ -58,7 +58,7 @@ enum np_tells {
 	NP_TELLS_NAMES = 2, /* a name, a kind or a shape */
 	NP_TELLS_SHAPE = 4,
 	NP_TELLS_COUNT = 8,
-	NP_RENEWS_NAMES = 16, /* it tells nothing, but that names may be others from here on */
+	NP_RENEWS_NAMES = 16, /* names may be others from here on */
 };
 
 struct np_place {

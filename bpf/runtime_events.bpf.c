@@ -559,10 +559,8 @@ int np_runtime_entry(struct pt_regs *ctx)
 	const struct np_place *place = bpf_map_lookup_elem(&np_places, &number);
 	if (!place || !is_wanted())
 		return 0;
-	if (place->tells & NP_RENEWS_NAMES) {
+	if (place->tells & NP_RENEWS_NAMES)
 		__sync_fetch_and_add(&np_renewals, 1);
-		return 0;
-	}
 	__u64 value = 0, identity, now_ns = place->names_stay_ns ? bpf_ktime_get_ns() : 0;
 	const __u64 seen = identify(ctx, place, cookie, &identity, &now_ns);
 	if (place->tells & NP_TELLS_COUNT && !read_count(ctx, place, identity, &value)) {

@@ -7,7 +7,7 @@
 namespace neuroperf::collector {
 namespace {
 
-constexpr double kHitNs = 2000; // before the first one
+constexpr double kUsualHitNs = 2000; // until there has been one
 
 } // namespace
 
@@ -58,7 +58,8 @@ uint64_t ProbeBudget::hits_left() const
 {
 	if (share_ >= 1 || !on_)
 		return UINT64_MAX;
-	const double hit_ns = hits_ > 0 ? static_cast<double>(cost_of_hits_ns_) / static_cast<double>(hits_) : kHitNs;
+	const double hit_ns =
+		hits_ > 0 ? static_cast<double>(cost_of_hits_ns_) / static_cast<double>(hits_) : kUsualHitNs;
 	return tokens_ns_ > hit_ns ? static_cast<uint64_t>(tokens_ns_ / std::max(hit_ns, 1.0)) : 1;
 }
 

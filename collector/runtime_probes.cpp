@@ -58,8 +58,9 @@ Error failure(std::string_view doing, int code)
 } // namespace
 
 struct RuntimeProbes::Impl {
-	Impl(const Plan &of, std::size_t wanted_bytes)
-		: plan(of), ring_bytes(bpf_ring_bytes(wanted_bytes)), budget(of.probe_budget), spans(kFirstId)
+	Impl(const Plan &of, std::vector<unsigned> on, std::size_t wanted_bytes)
+		: plan(of), cpus(std::move(on)), ring_bytes(bpf_ring_bytes(wanted_bytes)), budget(of.probe_budget),
+		  spans(kFirstId)
 	{
 	}
 
@@ -81,11 +82,11 @@ struct RuntimeProbes::Impl {
 	std::size_t number_places(const RuntimeMatch &match);
 	void update_counts();
 	MappedRingMaps ring_maps() const;
-	const std::vector<unsigned> &cpus() const { return plan.events.front().cpus; } // of the side band: all of them
 	static void take(void *context, std::string_view record);
 	void take_names(const np_runtime_names &names);
 
 	const Plan &plan; // spans point to its descriptions
+	const std::vector<unsigned> cpus;
 	std::unique_ptr<runtime_events_bpf, CloseProgram> program;
 	std::optional<TimedRings> rings;
 	std::vector<BpfLink> links;
@@ -140,7 +141,7 @@ Status RuntimeProbes::Impl::load()
 			break;
 	}
 	std::string_view doing;
-	if (!rings.emplace().map(ring_maps(), program->maps.np_events, cpus(), ring_bytes, &doing))
+	if (!rings.emplace().map(ring_maps(), program->maps.np_events, cpus, ring_bytes, &doing))
 		return failure(doing, errno);
 	std::vector<Uprobe> used;
 	costs = measure_probe_costs(program.get(), &*rings, kind, wide_nops_are_calls, &used);
@@ -170,7 +171,7 @@ Status RuntimeProbes::Impl::load_for(UprobeKind for_kind)
 	prepare_for(for_kind, program->progs.np_runtime_entry);
 	prepare_for(for_kind, program->progs.np_runtime_return);
 	program->rodata->np_ring_chunks = static_cast<uint32_t>(ring_bytes / NP_RING_CHUNK);
-	int code = TimedRings::size(ring_maps(), cpus(), ring_bytes);
+	int code = TimedRings::size(ring_maps(), cpus, ring_bytes);
 	if (code == 0)
 		code = runtime_events_bpf__load(program.get());
 	if (code != 0)
@@ -414,7 +415,8 @@ void RuntimeProbes::Impl::update_counts()
 	counts.spans = spans.counts();
 }
 
-RuntimeProbes::RuntimeProbes(const Plan &plan, std::size_t ring_bytes) : impl_(std::make_unique<Impl>(plan, ring_bytes))
+RuntimeProbes::RuntimeProbes(const Plan &plan, std::vector<unsigned> cpus, std::size_t ring_bytes)
+	: impl_(std::make_unique<Impl>(plan, std::move(cpus), ring_bytes))
 {
 }
 RuntimeProbes::RuntimeProbes(RuntimeProbes &&other) noexcept = default;
@@ -487,16 +489,15 @@ void RuntimeProbes::look_at_mappers(const std::string &records)
 
 bool RuntimeProbes::asks()
 {
-	epoll_event asked;
-	return impl_->rings && ::epoll_wait(impl_->wakeups.get(), &asked, 1, 0) > 0;
+	epoll_event asked[2]; // by whichever ring
+	return impl_->rings && ::epoll_wait(impl_->wakeups.get(), asked, std::size(asked), 0) > 0;
 }
 
 double RuntimeProbes::drain(OwnEventEncoder *encoder)
 {
 	if (!impl_->rings)
 		return 0;
-	while (asks()) { // it is drained, whether it asked or not
-	}
+	asks(); // it is drained, whether it asked or not
 	impl_->encoder = encoder;
 	const uint64_t until_ns = impl_->detached ? UINT64_MAX : monotonic_now_ns();
 	const double fill = impl_->rings->drain(until_ns, Impl::take, impl_.get());

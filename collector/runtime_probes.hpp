@@ -70,9 +70,9 @@ class RuntimeProbes {
 public:
 	static constexpr uint32_t kFirstId = 49153; // behind those of attached programs
 
-	// The BPF programs are loaded when the first runtime is found: most recordings need none. `plan` must stay, and
-	// have events. `ring_bytes`: of each CPU.
-	RuntimeProbes(const Plan &plan, std::size_t ring_bytes);
+	// The BPF programs are loaded when the first runtime is found: most recordings need none. `plan` must stay.
+	// `cpus`: at least one. `ring_bytes`: of each.
+	RuntimeProbes(const Plan &plan, std::vector<unsigned> cpus, std::size_t ring_bytes);
 	~RuntimeProbes();
 	RuntimeProbes(RuntimeProbes &&other) noexcept;
 	RuntimeProbes &operator=(RuntimeProbes &&) = delete;

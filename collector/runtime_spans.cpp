@@ -126,6 +126,8 @@ void RuntimeSpans::enter(const np_runtime_event &event, const Emit &emit)
 	if (is_left_out(event))
 		return;
 	hits_[event.place]++;
+	if (place.place->means == PlaceMeans::renewal)
+		return; // it was for the BPF program
 	if (threads_.size() >= kMostThreads && !threads_.contains(event.tid))
 		threads_.clear(); // long gone, most of them
 	Thread &thread = threads_[event.tid];

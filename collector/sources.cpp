@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collector/sources.hpp"
-#include "collector/launch.hpp"
+
+#include <bpf/libbpf.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "collector/control_groups.hpp"
 #include "collector/event_attr.hpp"
+#include "collector/launch.hpp"
 #include "collector/recording_plan.hpp"
 
 namespace neuroperf::collector {
@@ -24,6 +27,16 @@ AttachedTarget attached_target(const Target &target)
 	if (target.kind == Target::Kind::machine)
 		return {{}, all_processes, true};
 	return {{}, [folder = target.folder] { return processes_in({"", folder, "", UniqueFd()}); }, false};
+}
+
+// Of the side band: all that are online. BPF may be allowed where no perf event is.
+std::vector<unsigned> cpus_to_write_on(const Plan &plan)
+{
+	if (!plan.events.empty())
+		return plan.events.front().cpus;
+	std::vector<unsigned> cpus(static_cast<std::size_t>(std::max(libbpf_num_possible_cpus(), 1)));
+	std::iota(cpus.begin(), cpus.end(), 0u);
+	return cpus;
 }
 
 // They lead themselves, and so do all events behind the first of them.
@@ -66,11 +79,15 @@ void Sources::open(const RecordOptions &options, pid_t program, OpenFileLimit *o
 				       "see neuroperf record --dry-run"};
 	if (plan_.attach)
 		attach();
-	if (plan_.runtimes.empty() || plan_.events.empty())
+	if (plan_.runtimes.empty())
 		return;
-	runtimes.emplace(plan_, tracepoint_ring_bytes(options, plan_.events.front().cpus.size()));
+	std::vector<unsigned> cpus = cpus_to_write_on(plan_);
+	const std::size_t ring_bytes = tracepoint_ring_bytes(options, cpus.size());
+	runtimes.emplace(plan_, std::move(cpus), ring_bytes);
 	if (python_names)
 		runtimes->use_names_of(&*python_names);
+	if (plan_.events.empty())
+		return;
 	if (program != 0 && plan_.target.kind == Target::Kind::program) {
 		runtimes->open_notices(program);
 		int problem = 0;

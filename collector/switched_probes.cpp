@@ -11,8 +11,8 @@ namespace neuroperf::collector {
 namespace {
 
 // Places that share a link with one that is hit are taken off and put back without need: few are to share one. But when
-// a recorder is killed, the kernel lets go of its links one after another, 20 ms each.
-constexpr std::size_t kFewestPlacesOfLink = 8, kMostLinks = 128;
+// a recorder is killed, the kernel lets go of its links one after another, 50 ms each.
+constexpr std::size_t kFewestPlacesOfLink = 8, kMostLinks = 32;
 
 // Those of which it is true, which are no more in `spots`.
 std::vector<UprobeSpot> extracted(std::vector<UprobeSpot> *spots, const std::function<bool(uint64_t cookie)> &is_one)
@@ -123,6 +123,9 @@ std::size_t SwitchedProbes::switch_to(bool on)
 bool SwitchedProbes::work()
 {
 	bool came_back = false;
+	for (Group &group : switchable_)
+		if (!on_ && group.is_met)
+			part(&group); // hit since they were off
 	taken_off_.work();
 	if (!taken_off_.is_done())
 		return came_back; // their places may be among them

@@ -33,7 +33,8 @@ public:
 	bool are_gone() const { return taken_off_.is_done(); }
 	// Taking off goes on beside the caller's work. Returns how many places the kernel refused.
 	std::size_t switch_to(bool on);
-	// Now and then: goes on with what is to be taken off. Returns whether something came back by itself.
+	// Now and then: goes on with what is to be taken off, and while they are off takes off what is hit for the
+	// first time. Returns whether something came back by itself.
 	bool work();
 	// Takes all off, and waits until they are.
 	void detach();

@@ -283,11 +283,11 @@ class RuntimeProbes(support.IntegrationTest):
             self.assertIn(result.returncode, (1, 2))
             self.assertIn(self.file("pipe"), result.stderr)
 
-    def test_running_process(self):
+    def record_running(self, *before):
         process = subprocess.Popen([support.program("tiny_app"), LIBRARY, "20000000"], stdout=subprocess.PIPE, text=True)
         try:
             time.sleep(0.3)
-            result = support.run([support.NEUROPERF, "record", "-o", self.file("run.data"), "-p", str(process.pid), "-d",
+            result = support.run([*before, support.NEUROPERF, "record", "-o", self.file("run.data"), "-p", str(process.pid), "-d",
                                   "0.5", "--probe-budget", "100", "--runtime-file", self.describe()])
             self.assertEqual(result.returncode, 0, result.stderr)
         finally:
@@ -299,6 +299,13 @@ class RuntimeProbes(support.IntegrationTest):
         self.assertGreater(calls["spiking"], 100)
         self.assertLessEqual(max(calls.values()) - min(calls.values()), 2 + 2 * int(re.search(
             r", (\d+) lost", result.stderr).group(1)))
+
+    def test_running_process(self):
+        self.record_running()
+
+    def test_running_process_without_perf_events(self):
+        """Where a container may use bpf, but not perf_event_open."""
+        self.record_running(support.program("deny_perf"), "EPERM-but-bpf")
 
 
 if __name__ == "__main__":

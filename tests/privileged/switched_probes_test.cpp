@@ -177,6 +177,18 @@ TEST_F(SwitchedProbesTest, WhatIsNeverHitStays)
 	EXPECT_EQ(probed(), Places{});
 }
 
+TEST_F(SwitchedProbesTest, WhatIsHitWhileTheyAreOffGoesToo)
+{
+	std::set<uint64_t> met = {1};
+	ASSERT_EQ(add([&](uint64_t cookie) { return met.contains(cookie); }), 3u);
+	probes_.switch_to(false);
+	EXPECT_EQ(settled({0, 2}), (Places{0, 2}));
+	met.insert(2);
+	EXPECT_EQ(settled({0}), Places{0});
+	EXPECT_EQ(probes_.switch_to(true), 0u);
+	EXPECT_EQ(probed(), (Places{0, 1, 2}));
+}
+
 TEST_F(SwitchedProbesTest, LinksOfWhichNothingIsHitAreNeverTakenOff)
 {
 	const Places all = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, others = {0, 1, 2, 3, 4, 5, 6, 7, 9};

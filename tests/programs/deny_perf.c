@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// deny_perf EPERM|ENOSYS COMMAND [ARGUMENTS]: runs a command in which perf_event_open and bpf fail that way, by a
-// seccomp filter, as in containers and on hardened systems. Exits with 120 if the filter cannot be had.
+// deny_perf EPERM|ENOSYS|EPERM-but-bpf COMMAND [ARGUMENTS]: runs a command in which perf_event_open and bpf fail that
+// way, by a seccomp filter, as in containers and on hardened systems. Exits with 120 if the filter cannot be had.
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -22,14 +22,14 @@
 
 enum { CANNOT = 120 };
 
-static int deny(unsigned error)
+static int deny(unsigned error, int bpf_too)
 {
 	struct sock_filter program[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OWN_ARCHITECTURE, 0, 3),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_perf_event_open, 2, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bpf, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bpf, bpf_too ? 1 : 0, 0),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (error & SECCOMP_RET_DATA)),
 	};
@@ -42,15 +42,16 @@ static int deny(unsigned error)
 int main(int argc, char **argv)
 {
 	unsigned error = 0;
-	if (argc > 2 && strcmp(argv[1], "EPERM") == 0)
+	const int but_bpf = argc > 2 && strcmp(argv[1], "EPERM-but-bpf") == 0;
+	if (argc > 2 && (but_bpf || strcmp(argv[1], "EPERM") == 0))
 		error = EPERM;
 	if (argc > 2 && strcmp(argv[1], "ENOSYS") == 0)
 		error = ENOSYS;
 	if (error == 0) {
-		fprintf(stderr, "usage: deny_perf EPERM|ENOSYS COMMAND [ARGUMENTS]\n");
+		fprintf(stderr, "usage: deny_perf EPERM|ENOSYS|EPERM-but-bpf COMMAND [ARGUMENTS]\n");
 		return 2;
 	}
-	if (deny(error) != 0) {
+	if (deny(error, !but_bpf) != 0) {
 		perror("deny_perf: no seccomp filter");
 		return CANNOT;
 	}

@@ -225,6 +225,19 @@ TEST_F(Spans, WhileProbesAreTakenOffOnlyWhatIsOpenGoesOn)
 	EXPECT_EQ(spans_.counts().entries_without_return, 0u);
 }
 
+TEST_F(Spans, RenewalsCostAndAreNoEvents)
+{
+	runtime_.places[3].means = PlaceMeans::renewal;
+	spans_.set_costs(some_costs());
+	enter(0, 1000);
+	const auto cost = spans_.take(event(NP_RUNTIME_HIT, 3, 900), emit_);
+	ASSERT_TRUE(cost.has_value()) << "for the budget";
+	EXPECT_EQ(cost->at, HitClass::At::entry);
+	leave(0, 1000);
+	EXPECT_THAT(events(), ElementsAre("[run", "]run"));
+	EXPECT_EQ(spans_.hits_by_place()[3], 1u);
+}
+
 TEST_F(Spans, SuccessiveLayersLastUntilTheNextOneBegins)
 {
 	runtime_.places[1].successive = true;
