@@ -270,6 +270,12 @@ class RuntimeProbes(support.IntegrationTest):
         self.assertIn("3 of 3 places found", result.stdout)
         self.assertRegex(result.stdout, r"layer +layer: 3 functions")
 
+    def test_list_says_what_descriptions_see(self):
+        listed = support.run([support.NEUROPERF, "list", "runtimes"]).stdout
+        old = listed[listed.index("onnxruntime-old ONNX Runtime (1.14 to 1.16)"):]
+        self.assertIn("sees     session run (inference), node (operator)\n", old[:old.index("tested")])
+        self.assertNotIn("renewal", listed)
+
     def test_files_that_are_no_files_of_that_kind(self):
         for name, content in (("empty", b""), ("text", b"hello"), ("cut", b"\x7fELF\x02\x01\x01")):
             with open(self.file(name), "wb") as file:

@@ -23,11 +23,12 @@ using collector::RuntimeDescription;
 
 void print_description(const RuntimeDescription &runtime)
 {
-	write_output(fmt::format("{:14}{}\n", runtime.name, runtime.title));
+	write_output(fmt::format("{:13} {}\n", runtime.name, runtime.title));
 	write_output(fmt::format("{:14}files    {}\n", "", fmt::join(runtime.files, " ")));
 	std::vector<std::string> sees;
 	for (const collector::RuntimePlace &place : runtime.places)
-		sees.push_back(fmt::format("{} ({})", place.name, to_string(place.means)));
+		if (place.is_span() || place.is_counted())
+			sees.push_back(fmt::format("{} ({})", place.name, to_string(place.means)));
 	write_output(fmt::format("{:14}sees     {}\n", "", fmt::join(sees, ", ")));
 	write_output(fmt::format("{:14}tested   {}\n", "", runtime.tested));
 }
