@@ -8,6 +8,7 @@ import math
 import os
 import shutil
 import statistics
+import subprocess
 
 PAIRS = 15
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -67,6 +68,12 @@ def probes(bench):
                 usual)
     compare(bench, "NEURON, ring of 512 cells, phases and spikes",
             [SYSTEM_PYTHON, os.path.join(WORKLOADS, "neuron_ring.py"), "--cells", "512", "--ms", "1200"], "<= 1.03", usual)
+    nest = [SYSTEM_PYTHON, os.path.join(WORKLOADS, "nest_brunel.py"), "--ms", "150"]
+    what = "NEST, Brunel's network of 12500 neurons, phases and spikes"
+    if subprocess.run([SYSTEM_PYTHON, "-c", "import nest"], capture_output=True).returncode == 0:
+        compare(bench, what, nest, "<= 1.03", usual)
+    else:
+        bench.no_row(what, "no PyNEST: no Debian package; build NEST and set PYTHONPATH", "<= 1.03")
     opencv = os.path.join(bench.build, "tests", "runtime", "opencv_net")
     if os.path.exists(opencv):
         compare(bench, "OpenCV dnn, SqueezeNet 1.1", [opencv, "--squeezenet", "--forwards", "200"], "<= 1.03", usual)
