@@ -8,6 +8,10 @@ namespace neuroperf::collector {
 namespace {
 
 constexpr double kUsualHitNs = 2000; // until there has been one
+// What is spent is looked at over half to one of these, of a thread's time.
+constexpr double kLatelyNs = 400'000'000;
+// Where the budget cannot be kept: what costs less than so much of what exceeds it may as well stay.
+constexpr double kLittle = 0.1;
 
 } // namespace
 
@@ -22,10 +26,12 @@ void ProbeBudget::add_hit(uint64_t cost_ns, bool may_be_sampled, uint32_t thread
 
 bool ProbeBudget::settle(uint64_t now_ns, bool are_gone)
 {
-	const uint64_t cost_ns = std::exchange(sampled_cost_ns_, 0) + std::exchange(kept_cost_ns_, 0);
+	const auto kept_ns = static_cast<double>(std::exchange(kept_cost_ns_, 0));
+	const auto sampled_ns = static_cast<double>(std::exchange(sampled_cost_ns_, 0));
+	const auto switch_ns = static_cast<double>(std::exchange(switch_cost_ns_, 0));
 	const std::size_t threads = std::exchange(threads_, {}).size();
 	if (!begun_) {
-		begun_ = cost_ns > 0;
+		begun_ = kept_ns + sampled_ns + switch_ns > 0;
 		last_ns_ = now_ns;
 	}
 	const uint64_t elapsed_ns = now_ns > last_ns_ ? now_ns - last_ns_ : 0;
@@ -38,14 +44,22 @@ bool ProbeBudget::settle(uint64_t now_ns, bool are_gone)
 		return on_;
 	if (threads > 0) // while they are off, as many as before are taken to be at work
 		at_work_ = threads;
-	const double income_ns = static_cast<double>(elapsed_ns) * share_ * static_cast<double>(at_work_);
+	const double worked_ns = static_cast<double>(elapsed_ns) * static_cast<double>(at_work_);
+	const double income_ns = worked_ns * share_;
+	all_.add({kept_ns, sampled_ns, worked_ns});
+	if (lately_.worked_ns > kLatelyNs)
+		lately_ = {lately_.kept_ns / 2, lately_.sampled_ns / 2, lately_.worked_ns / 2};
+	lately_.add({kept_ns, sampled_ns, worked_ns});
 	const double paid_back_ns = std::min(income_ns, owed_ns_);
 	owed_ns_ -= paid_back_ns;
 	tokens_ns_ += income_ns - paid_back_ns;
-	if (!std::exchange(forgiving_, false))
-		tokens_ns_ -= static_cast<double>(cost_ns);
+	if (!std::exchange(forgiving_, false)) {
+		tokens_ns_ -= sampled_ns + switch_ns;
+		// What nobody could have saved is not owed forever.
+		tokens_ns_ = std::max(tokens_ns_ - kept_ns, std::min(tokens_ns_, -static_cast<double>(kCreditNs)));
+	}
 	tokens_ns_ = std::min(tokens_ns_, static_cast<double>(kCreditNs));
-	if (on_ && tokens_ns_ < 0) {
+	if (on_ && tokens_ns_ < 0 && helps_to_take_off()) {
 		on_ = false;
 		times_off_++;
 	} else if (!on_ && are_gone && !for_good_ && tokens_ns_ >= static_cast<double>(kWindowNs)) {
@@ -54,13 +68,20 @@ bool ProbeBudget::settle(uint64_t now_ns, bool are_gone)
 	return on_;
 }
 
+bool ProbeBudget::helps_to_take_off() const
+{
+	return lately_.share_of_kept() <= share_ || lately_.sampled_ns > kLittle * lately_.kept_ns;
+}
+
 uint64_t ProbeBudget::hits_left() const
 {
 	if (share_ >= 1 || !on_)
 		return UINT64_MAX;
 	const double hit_ns =
 		hits_ > 0 ? static_cast<double>(cost_of_hits_ns_) / static_cast<double>(hits_) : kUsualHitNs;
-	return tokens_ns_ > hit_ns ? static_cast<uint64_t>(tokens_ns_ / std::max(hit_ns, 1.0)) : 1;
+	if (tokens_ns_ > hit_ns)
+		return static_cast<uint64_t>(tokens_ns_ / std::max(hit_ns, 1.0));
+	return helps_to_take_off() ? 1 : UINT64_MAX;
 }
 
 } // namespace neuroperf::collector

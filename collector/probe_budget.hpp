@@ -6,6 +6,9 @@
 // takes what it costs. It begins with kCredit, so that short programs are recorded whole; that is lent, and what comes
 // in pays it back first: over longer times no more than the share is spent. It never holds more than that: what has
 // been saved in idle time is not spent at once.
+//
+// Those that stay may cost more than the share by themselves. Then it cannot be kept, and others go only if they would
+// cost something too.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +29,7 @@ public:
 
 	void add_hit(uint64_t cost_ns, bool may_be_sampled, uint32_t thread);
 	// Taking probes off, or putting them back, has cost so much.
-	void add_switch(uint64_t cost_ns) { kept_cost_ns_ += cost_ns; }
+	void add_switch(uint64_t cost_ns) { switch_cost_ns_ += cost_ns; }
 	// Once, ends begin to be seen: hits up to the next settling, which came before, do not use up what is free at
 	// the beginning. Short programs would have no durations.
 	void forgive_once()
@@ -47,16 +50,32 @@ public:
 	uint64_t watched_ns() const { return watched_ns_; }
 	uint64_t on_ns() const { return on_ns_; }
 	double share() const { return share_; }
+	// What those cost that always stay, of the time of the threads at work; since the first hit.
+	double share_of_kept() const { return all_.share_of_kept(); }
 
 private:
 	static constexpr std::size_t kMostThreads = 4096; // that are told apart in a round
 
+	struct Spent {
+		double kept_ns = 0, sampled_ns = 0, worked_ns = 0; // the last: time of all threads at work
+
+		double share_of_kept() const { return worked_ns > 0 ? kept_ns / worked_ns : 0; }
+		void add(const Spent &more)
+		{
+			kept_ns += more.kept_ns;
+			sampled_ns += more.sampled_ns;
+			worked_ns += more.worked_ns;
+		}
+	};
+	bool helps_to_take_off() const;
+
 	double share_, tokens_ns_ = kCreditNs, owed_ns_ = kCreditNs;
 	bool for_good_ = false, on_ = true, begun_ = false, forgiving_ = false, forgiven_ = false;
-	uint64_t sampled_cost_ns_ = 0, kept_cost_ns_ = 0; // since it was settled
-	uint64_t hits_ = 0, cost_of_hits_ns_ = 0;         // in all
-	std::set<uint32_t> threads_;                      // likewise
-	std::size_t at_work_ = 1;                         // threads, when they were last seen
+	uint64_t sampled_cost_ns_ = 0, kept_cost_ns_ = 0, switch_cost_ns_ = 0; // since it was settled
+	Spent all_, lately_;
+	uint64_t hits_ = 0, cost_of_hits_ns_ = 0; // in all
+	std::set<uint32_t> threads_;              // likewise
+	std::size_t at_work_ = 1;                 // threads, when they were last seen
 	uint64_t last_ns_ = 0, watched_ns_ = 0, on_ns_ = 0, times_off_ = 0;
 };
 

@@ -157,6 +157,14 @@ void write_notes_of_runtimes(const RuntimeProbes &runtimes, RecorderLog *log)
 				static_cast<double>(counts.watched_ns) / 1e9, counts.times_off,
 				runtimes.probe_budget() * 100),
 			"record all of them, and disturb more: --probe-budget 100");
+	if (runtimes.probe_budget() < 1 && counts.share_of_kept > runtimes.probe_budget())
+		log->write_note(
+			kWarning, "runtime_over_budget",
+			fmt::format("probes of inferences, spikes and synaptic events cost about {:.1f} % of the time "
+				    "of the threads in runtimes, more than the probe budget of {:g} %: they are "
+				    "recorded whole, since a part of them would say nothing of the rest",
+				    counts.share_of_kept * 100, runtimes.probe_budget() * 100),
+			"a description of the runtime without them costs less: --runtime-file");
 	if (counts.hits > 0 && !runtimes.costs().known())
 		log->write_note(kNotice, "runtime_probe_cost",
 				fmt::format("{} hits of probes in runtimes, each about 0.5 to 1.5 us (up to 20 us "

@@ -346,6 +346,7 @@ void RuntimeProbes::Impl::keep_within_budget()
 	counts.sampled_on_ns = budget.on_ns();
 	counts.watched_ns = budget.watched_ns();
 	counts.times_off = budget.times_off();
+	counts.share_of_kept = budget.share_of_kept();
 }
 
 // When the budget may have been used up, by as many CPUs as have been at it.

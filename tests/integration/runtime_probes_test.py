@@ -59,6 +59,19 @@ class RuntimeProbes(support.IntegrationTest):
         self.assertIn("3 of 3 places found", places["text"])
         self.assertEqual(recording.summary.lost, 0)
 
+    def test_a_budget_that_what_is_recorded_whole_exceeds(self):
+        """Then what costs little is left where it is, and the report says that the budget was not kept."""
+        def change(description):
+            description["places"][1] = {"name": "load", "means": "phase", "find": {"exported": "tiny_load"}}
+        recording = self.record(support.program("tiny_app"), LIBRARY, "40000",
+                                options=("--runtime-file", self.describe(change)))
+        report = recording.report()
+        codes = support.quality_codes(report)
+        self.assertIn("runtime_over_budget", codes)
+        self.assertNotIn("runtime_sampled", codes)
+        self.assertEqual([(row["name"], row["calls"]) for row in report["inferences"]], [("step", 40000)])
+        self.assertIn(f"spikes {sum(row['spikes'] or 0 for row in report['layers'])}", recording.stdout)
+
     def test_calls_that_an_exception_ends_nest_still(self):
         report = self.record_app(100).report()
         by_name = {row["name"]: row for row in report["layers"]}

@@ -21,6 +21,12 @@ protected:
 	}
 	static void go_on(ProbeBudget *budget, uint64_t ms, double load, uint64_t *now, unsigned threads = 1)
 	{
+		go_on(budget, ms, load, 0, now, threads);
+	}
+	// Those that are always there cost `kept` of a nanosecond in each one.
+	static void go_on(ProbeBudget *budget, uint64_t ms, double load, double kept, uint64_t *now,
+			  unsigned threads = 1)
+	{
 		if (*now == 0) {
 			budget->add_hit(1, true, 1);
 			budget->settle(0);
@@ -29,6 +35,8 @@ protected:
 			*now += 10 * kMs;
 			for (unsigned thread = 1; budget->is_on() && thread <= threads; thread++)
 				budget->add_hit(static_cast<uint64_t>(load * 10 * kMs), true, thread);
+			if (kept > 0)
+				budget->add_hit(static_cast<uint64_t>(kept * 10 * kMs), false, 1);
 			budget->settle(*now);
 		}
 	}
@@ -153,12 +161,34 @@ TEST_F(ProbeBudgetTest, TimeCountsFromTheFirstHitOn)
 TEST_F(ProbeBudgetTest, WhatCannotBeTakenOffCountsToo)
 {
 	ProbeBudget budget(0.02);
-	for (uint64_t round = 1; round <= 1000; round++) {
-		budget.add_hit(kMs, false, 1);
-		budget.settle(round * 10 * kMs);
-	}
-	EXPECT_FALSE(budget.is_on());
+	uint64_t now = 0;
+	go_on(&budget, 20'000, 0.015, 0.015, &now);
+	EXPECT_NEAR(share_on(budget), 1. / 3, 0.05) << "0.005 of 0.015 are left";
+	EXPECT_NEAR(budget.share_of_kept(), 0.015, 0.0001);
+}
+
+TEST_F(ProbeBudgetTest, WhereItCannotBeKeptWhatCostsLittleStays)
+{
+	ProbeBudget budget(0.02);
+	uint64_t now = 0;
+	go_on(&budget, 10'000, 0.004, 0.05, &now);
+	EXPECT_EQ(budget.times_off(), 0u);
+	EXPECT_NEAR(budget.share_of_kept(), 0.05, 0.0001);
+	EXPECT_EQ(budget.hits_left(), UINT64_MAX) << "the recorder need not come for them";
+	go_on(&budget, 10'000, 0.006, 0.05, &now);
+	EXPECT_FALSE(budget.is_on()) << "this is no little";
 	EXPECT_EQ(budget.times_off(), 1u);
+	EXPECT_LT(budget.on_ns(), 11'000 * kMs);
+}
+
+TEST_F(ProbeBudgetTest, WhatNobodyCouldHaveSavedIsNotOwedForever)
+{
+	ProbeBudget budget(0.02);
+	uint64_t now = 0;
+	go_on(&budget, 60'000, 0.1, 0.5, &now);
+	ASSERT_FALSE(budget.is_on());
+	go_on(&budget, 2000, 0.01, 0, &now);
+	EXPECT_TRUE(budget.is_on());
 }
 
 TEST_F(ProbeBudgetTest, NothingIsPutBackBeforeItIsGone)
