@@ -159,11 +159,12 @@ void write_notes_of_runtimes(const RuntimeProbes &runtimes, RecorderLog *log)
 			"record all of them, and disturb more: --probe-budget 100");
 	if (runtimes.probe_budget() < 1 && counts.share_of_kept > runtimes.probe_budget())
 		log->write_note(
-			kWarning, "runtime_over_budget",
-			fmt::format("probes of inferences, spikes and synaptic events cost about {:.1f} % of the time "
-				    "of the threads in runtimes, more than the probe budget of {:g} %: they are "
-				    "recorded whole, since a part of them would say nothing of the rest",
-				    counts.share_of_kept * 100, runtimes.probe_budget() * 100),
+			kNotice, "runtime_over_budget",
+			fmt::format(
+				"probes of inferences, spikes and synaptic events alone may have cost {:.1f} % of "
+				"the time of the threads in runtimes ({} times what was measured, for cold caches), "
+				"more than the probe budget of {:g} %: they are recorded whole",
+				counts.share_of_kept * 100, RuntimeProbes::kInPlace, runtimes.probe_budget() * 100),
 			"a description of the runtime without them costs less: --runtime-file");
 	if (counts.hits > 0 && !runtimes.costs().known())
 		log->write_note(kNotice, "runtime_probe_cost",

@@ -40,9 +40,6 @@
 namespace neuroperf::collector {
 namespace {
 
-// In a program a hit costs more than in the trial, where all that it needs is in caches: in ONNX Runtime, inferences
-// got longer by 1.4 to 2.2 times what was measured (docs/runtimes.md). The budget is kept by what programs lose.
-constexpr double kInPlace = 2.2;
 constexpr uint64_t kSoonestBytes = 4096;                  // of a ring, until the recorder is asked to look: 73 hits
 constexpr uint64_t kHitNs = 1000, kSteppedHitNs = 16'000; // where it could not be measured
 

@@ -203,11 +203,11 @@ void Sources::enable()
 		events->enable();
 	if (!runtimes)
 		return;
-	runtimes->enable();
 	if (plan_.target.kind != Target::Kind::program) // what they have mapped before
 		for (const int pid :
 		     plan_.target.kind == Target::Kind::machine ? all_processes() : plan_.target.processes)
 			runtimes->look_at(pid);
+	runtimes->enable(); // all places at once: the kernel puts the probes on one after another
 }
 
 void Sources::enable_side_band()
