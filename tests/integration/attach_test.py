@@ -475,7 +475,7 @@ class Launched(unittest.TestCase):
         self.assertAlmostEqual(report["totals"]["samples"], 100, delta=15)
 
     def test_delay_leaves_out_the_beginning(self):
-        late, _ = self.record("-D", "500", *self.busy(1))
+        late, _ = self.record("-F", "499", "-D", "500", *self.busy(1))
         lines = run([NEUROPERF, "script", "-i", self.path]).stdout
         began = float(re.search(r"^(\S+) \S+ comm .* exec$", lines, re.M).group(1))
         times = [float(time) for time in re.findall(r"^(\S+) \S+ cpu-clock", lines, re.M)]
