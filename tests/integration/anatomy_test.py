@@ -205,7 +205,7 @@ class Anatomy(support.IntegrationTest):
             self.assertGreater(rows[name][state], 0.5 * rows[name]["wall_ns"], name)
 
     def test_the_kernels_share_comes_from_samples_where_they_are_enough(self):
-        _, report, rows = self.record_layers()
+        _, report, rows = self.record_layers("-F", "499")
         support.require(self, "root", not any(item["code"] == "plan" and "kernel" in item["text"] for item in report["quality"]),
                         "the kernel is not sampled here")
         # Its clock is read by a system call.
@@ -217,7 +217,7 @@ class Anatomy(support.IntegrationTest):
     def test_page_faults_are_a_part_of_the_kernels_share(self):
         """By call chains: of a layer that touches fresh memory most, of one that computes nothing."""
         support.require_root(self)
-        recording = self.record(program("waiting_layers"), 2 * ROUNDS, self.file("pages"), options=("-g",))
+        recording = self.record(program("waiting_layers"), 2 * ROUNDS, self.file("pages"), options=("-g", "-F", "499"))
         self.assert_recorded(recording)
         rows = {row["name"]: row for row in recording.report()["anatomy"]}
         touch = rows["touch"]
