@@ -9,9 +9,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
-#include "collector/perf_ring.hpp"
 #include "recording/bytes.hpp"
 #include "recording/perf_layout.hpp"
 
@@ -21,11 +21,6 @@ namespace {
 constexpr std::size_t kDataPages = 8;
 // In a MMAP2 record (perf_event.h).
 constexpr std::size_t kPid = 8, kTid = 12, kProtection = 64, kPath = 72;
-
-std::size_t page_size()
-{
-	return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-}
 
 perf_event_attr attr_of(bool inherit)
 {
@@ -64,42 +59,28 @@ std::vector<MapNotice> map_notices(const std::string &records)
 Result<MapNotices> MapNotices::open(pid_t program, const std::vector<unsigned> &cpus)
 {
 	MapNotices notices;
-	const std::size_t size = (1 + kDataPages) * page_size();
 	perf_event_attr attr = attr_of(program != -1);
 	for (const unsigned cpu : cpus) {
-		Ring ring;
-		ring.event = UniqueFd(static_cast<int>(::syscall(SYS_perf_event_open, &attr, program,
-								 static_cast<int>(cpu), -1, PERF_FLAG_FD_CLOEXEC)));
-		void *const memory = ring.event.valid() ? ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED,
-								 ring.event.get(), 0)
-							: MAP_FAILED;
-		if (memory == MAP_FAILED)
+		UniqueFd event(static_cast<int>(::syscall(SYS_perf_event_open, &attr, program, static_cast<int>(cpu),
+							  -1, PERF_FLAG_FD_CLOEXEC)));
+		std::optional<MappedPerfRing> ring;
+		if (event.valid())
+			ring.emplace(event.get(), kDataPages);
+		if (!ring || !ring->valid())
 			return Error{ErrorCode::privilege,
 				     fmt::format("cannot be told of mappings at once: {}", std::strerror(errno)), errno,
 				     ""};
-		ring.memory = memory;
-		notices.rings_.push_back(std::move(ring));
+		notices.rings_.push_back({std::move(event), std::move(*ring)});
 	}
 	return notices;
-}
-
-MapNotices::MapNotices(MapNotices &&other) noexcept = default;
-
-MapNotices::~MapNotices()
-{
-	for (const Ring &ring : rings_)
-		if (ring.memory)
-			::munmap(ring.memory, (1 + kDataPages) * page_size());
 }
 
 std::vector<MapNotice> MapNotices::take()
 {
 	records_.clear();
 	PerfRecordCounts counts;
-	for (const Ring &ring : rings_) {
-		auto *const data = static_cast<char *>(ring.memory) + page_size();
-		PerfRing(ring.memory, data, kDataPages * page_size()).drain(&records_, &counts);
-	}
+	for (Ring &ring : rings_)
+		ring.records.drain(&records_, &counts);
 	lost_ += counts.lost;
 	return map_notices(records_);
 }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "collector/mapped_perf_ring.hpp"
 #include "recording/result.hpp"
 #include "recording/unique_fd.hpp"
 
@@ -29,9 +30,6 @@ class MapNotices {
 public:
 	// Of a program that was launched, stopped before exec, and its children; of every process if `program` is -1.
 	static Result<MapNotices> open(pid_t program, const std::vector<unsigned> &cpus);
-	~MapNotices();
-	MapNotices(MapNotices &&other) noexcept;
-	MapNotices &operator=(MapNotices &&) = delete;
 
 	// What has come since the last call. Never waits.
 	std::vector<MapNotice> take();
@@ -41,7 +39,7 @@ public:
 private:
 	struct Ring {
 		UniqueFd event;
-		void *memory = nullptr;
+		MappedPerfRing records;
 	};
 	MapNotices() = default;
 

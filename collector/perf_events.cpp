@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <linux/perf_event.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -62,7 +61,6 @@ Result<PerfEvents> PerfEvents::open(const Plan &plan, int program, int filter)
 {
 	PerfEvents events;
 	events.filter_ = filter;
-	events.map_size_ = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) * (1 + plan.ring_pages);
 	events.ids_.resize(plan.events.size());
 	std::vector<int> tasks = plan.target.threads;
 	if (filter >= 0)
@@ -173,26 +171,11 @@ Status PerfEvents::add_ring(const PlannedEvent &event, int fd, unsigned cpu, std
 			return open_error("share the ring with", event, cpu, Target::Kind::program);
 		return Done{};
 	}
-	void *map = ::mmap(nullptr, map_size_, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (map == MAP_FAILED)
+	MappedPerfRing ring(fd, pages);
+	if (!ring.valid())
 		return open_error("map the ring of", event, cpu, Target::Kind::program);
-	const std::size_t page = map_size_ / (1 + pages);
-	rings_.emplace(cpu, CpuRing{fd, map, PerfRing(map, static_cast<char *>(map) + page, page * pages)});
+	rings_.emplace(cpu, CpuRing{fd, std::move(ring)});
 	return Done{};
-}
-
-PerfEvents::PerfEvents(PerfEvents &&other) noexcept
-	: fds_(std::move(other.fds_)), places_(std::move(other.places_)), side_band_(std::move(other.side_band_)),
-	  leaders_(std::move(other.leaders_)), rings_(std::move(other.rings_)), ids_(std::move(other.ids_)),
-	  map_size_(other.map_size_), tasks_left_out_(other.tasks_left_out_), tasks_opened_(other.tasks_opened_)
-{
-	other.rings_.clear();
-}
-
-PerfEvents::~PerfEvents()
-{
-	for (auto &[cpu, ring] : rings_)
-		::munmap(ring.map, map_size_);
 }
 
 std::vector<int> PerfEvents::descriptors() const

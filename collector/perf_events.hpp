@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "collector/mapped_perf_ring.hpp"
 #include "collector/multiplexing.hpp"
-#include "collector/perf_ring.hpp"
 #include "collector/plan.hpp"
 #include "recording/result.hpp"
 #include "recording/unique_fd.hpp"
@@ -21,9 +21,6 @@ public:
 	// for an exec start with it; the others wait for enable(). All are inherited by what the tasks fork.
 	// `filter`: of a plan that filters samples, the BPF program that does it; else -1.
 	static Result<PerfEvents> open(const Plan &plan, int program, int filter = -1);
-	PerfEvents(PerfEvents &&) noexcept;
-	PerfEvents &operator=(PerfEvents &&) = delete;
-	~PerfEvents();
 
 	// Of one planned event, on all tasks and CPUs.
 	const std::vector<uint64_t> &ids(std::size_t event) const { return ids_[event]; }
@@ -44,8 +41,7 @@ public:
 private:
 	struct CpuRing {
 		int output = -1; // the event that has the ring
-		void *map = nullptr;
-		PerfRing ring;
+		MappedPerfRing ring;
 	};
 	PerfEvents() = default;
 	Status open_task(const Plan &plan, int task);
@@ -60,7 +56,6 @@ private:
 	std::vector<int> leaders_;          // the others of that kind
 	std::map<unsigned, CpuRing> rings_; // by CPU
 	std::vector<std::vector<uint64_t>> ids_;
-	std::size_t map_size_ = 0;
 	std::size_t tasks_left_out_ = 0, tasks_opened_ = 0;
 	int filter_ = -1;
 	unsigned most_precise_ = 3;

@@ -3,7 +3,6 @@
 
 #include <linux/perf_event.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <array>
 
 #include "collector/clock.hpp"
+#include "collector/mapped_perf_ring.hpp"
 #include "recording/unique_fd.hpp"
 
 namespace neuroperf::collector {
@@ -20,30 +20,6 @@ namespace {
 constexpr uint64_t kPeriodNs = 150'000, kPieceNs = 300'000;
 constexpr std::size_t kPieces = 7, kRingPages = 8;
 constexpr uint64_t kMostSteps = uint64_t{1} << 30;
-
-class Ring {
-public:
-	explicit Ring(int event) : size_((1 + kRingPages) * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)))
-	{
-		memory_ = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED, event, 0);
-	}
-	~Ring()
-	{
-		if (valid())
-			::munmap(memory_, size_);
-	}
-	Ring(const Ring &) = delete;
-	Ring &operator=(const Ring &) = delete;
-	bool valid() const { return memory_ != MAP_FAILED; }
-	uint64_t written() const
-	{
-		return __atomic_load_n(&static_cast<perf_event_mmap_page *>(memory_)->data_head, __ATOMIC_ACQUIRE);
-	}
-
-private:
-	std::size_t size_;
-	void *memory_;
-};
 
 uint64_t time_of(uint64_t steps)
 {
@@ -84,7 +60,7 @@ std::optional<uint64_t> try_sample_cost(bool user_only)
 	const UniqueFd event(static_cast<int>(::syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC)));
 	if (!event.valid())
 		return std::nullopt;
-	const Ring ring(event.get());
+	const MappedPerfRing ring(event.get(), kRingPages);
 	if (!ring.valid())
 		return std::nullopt;
 	const uint64_t record_bytes = sizeof(perf_event_header) + 3 * sizeof(uint64_t);
@@ -96,7 +72,7 @@ std::optional<uint64_t> try_sample_cost(bool user_only)
 		sampled[i] = time_of(steps);
 		::ioctl(event.get(), PERF_EVENT_IOC_DISABLE, 0);
 	}
-	const uint64_t samples = ring.written() / record_bytes;
+	const uint64_t samples = ring.bytes_written() / record_bytes;
 	const uint64_t with = median(sampled), without = median(plain);
 	if (samples == 0 || with <= without)
 		return std::nullopt;

@@ -52,12 +52,12 @@ def machine():
     return f"{model}, {os.cpu_count()} CPUs, Linux {platform.release()}"
 
 
-def fuzz_runs(output):
-    """The last section, which is written by hand: from the file that is about to be replaced."""
+def by_hand(output):
+    """What stands behind the tables: from the file that is about to be replaced."""
     if not os.path.exists(output):
         return ""
     text = open(output).read()
-    begin = text.find("\n## Fuzz runs\n")
+    begin = text.find("\n## About these figures\n")
     return text[begin:] if begin >= 0 else ""
 
 
@@ -93,7 +93,7 @@ def main():
         if options.names:
             sys.stdout.write("\n" + text_of(bench))
         else:
-            text = text_of(bench) + fuzz_runs(output)
+            text = text_of(bench) + by_hand(output)
             with open(output, "w") as file:
                 file.write(text)
 
