@@ -95,12 +95,13 @@ static __always_inline int np_is_followed(struct task_struct *task)
 	return recorded && *recorded == NP_RECORDED;
 }
 
-static __always_inline __u32 number_here(struct task_struct *task)
+/* By reads, as np_inode_read: once for each thread. */
+static __always_inline __u32 number_here(const struct task_struct *task)
 {
-	const __u32 number = np_number_of(task->thread_pid, task->pid);
+	const __u32 first = BPF_CORE_READ(task, pid), number = np_number_of(BPF_CORE_READ(task, thread_pid), first);
 	if (number == 0)
 		__sync_fetch_and_add(&np_outside_namespace, 1);
-	return number ? number : task->pid;
+	return number ? number : first;
 }
 
 static __always_inline struct np_followed_thread *followed(struct task_struct *task)
@@ -115,7 +116,8 @@ static __always_inline struct np_followed_thread *follow(struct task_struct *tas
 	struct np_followed_thread *thread = followed(task);
 	if (thread)
 		return thread;
-	const struct np_followed_thread fresh = {.pid = number_here(task->group_leader), .tid = number_here(task)};
+	const struct np_followed_thread fresh = {.pid = number_here(BPF_CORE_READ(task, group_leader)),
+						 .tid = number_here(task)};
 	bpf_map_update_elem(&np_threads, &key, &fresh, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&np_threads, &key);
 }
@@ -143,7 +145,7 @@ static __always_inline struct np_switch *reserve(void *ring, const struct np_fol
 
 static __always_inline void take_file(struct task_struct *task, __u64 descriptor, struct np_switch *event)
 {
-	struct inode *inode = np_inode_of(task, descriptor);
+	struct inode *inode = np_inode_read(task, descriptor);
 	if (!inode)
 		return;
 	event->out.device = BPF_CORE_READ(inode, i_rdev);
