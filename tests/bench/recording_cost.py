@@ -53,18 +53,21 @@ PERF_RECORD = ["perf", "record", "-q", "-N"]
 
 
 def sampling(bench):
+    """By default, and with no more than perf records."""
     what = f"-F 999 -g on a busy program, {PAIRS} pairs: CPU of the program"
     if not has("perf"):
         bench.no_row(what, "perf is not installed", "ratio <= 1.05")
         return
     work = [bench.program("bench_fixed_work"), "compute", "2500000"]
-    ours = [bench.neuroperf, "record", "-q", "-F", "999", "-g", "-o", bench.path("ours.data"), "--", *work]
     peer = [*PERF_RECORD, "-F", "999", "-g", "-e", "cpu-clock", "-o", bench.path("peer.data"), "--", *work]
-    found = pairs(bench, ours, peer)
-    for name, mine, its, reach in ((what, 0, 2, "<= 1.05"), ("the same: CPU of the recorder", 1, 3, "<= 0.5")):
-        mean, upper = bound([max(one[mine], 1e-6) / max(one[its], 1e-6) for one in found])
-        bench.row(f"{name}; ratio {mean:.3f}, upper 95 % bound {upper:.3f}", statistics.median(one[mine] for one in found),
-                  statistics.median(one[its] for one in found), f"bound {reach}", "s", "perf record")
+    for told, options in (("", []), (", --no-anatomy", ["--no-anatomy"])):
+        ours = [bench.neuroperf, "record", "-q", "-F", "999", "-g", *options, "-o", bench.path("ours.data"), "--", *work]
+        found = pairs(bench, ours, peer)
+        for name, mine, its, reach in ((what, 0, 2, "<= 1.05"), ("the same: CPU of the recorder", 1, 3, "<= 0.5")):
+            mean, upper = bound([max(one[mine], 1e-6) / max(one[its], 1e-6) for one in found])
+            bench.row(f"{name}{told}; ratio {mean:.3f}, upper 95 % bound {upper:.3f}",
+                      statistics.median(one[mine] for one in found), statistics.median(one[its] for one in found),
+                      f"bound {reach}", "s", "perf record")
 
 
 def tracepoint(bench):
