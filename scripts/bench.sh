@@ -6,7 +6,11 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-scripts/install-packages.sh build test bench
+mkdir -p build
+exec 9>build/bench.lock
+flock -n 9 || { echo "another scripts/bench.sh is at work here: both would measure each other" >&2; exit 1; }
+scripts/install-packages.sh build test runtime bench
+tests/runtime/install_workloads.sh
 cmake -S . -B build/bench -G Ninja -DCMAKE_BUILD_TYPE=Release >/dev/null
 cmake --build build/bench --target bench_programs
 exec tests/bench/run.py build/bench "$@" --output docs/benchmarks.md

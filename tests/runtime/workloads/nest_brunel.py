@@ -2,7 +2,7 @@
 """Brunel's network (J. Comput. Neurosci. 8, 2000) in PyNEST: excitatory and inhibitory integrate-and-fire neurons, sparsely
 and randomly connected, driven by Poisson noise.
 
-Prints a line of JSON: the milliseconds that Simulate() took and how many spikes NEST itself counted there.
+Prints a line of JSON: the milliseconds that Run() took and how many spikes NEST itself counted there.
 """
 import argparse
 import json
