@@ -85,15 +85,25 @@ enum np_runtime_what {
 };
 
 /* The cookie of a probe at an entry or an exit: which place of a description, in which function that was found for it,
- * how far the stack pointer is below its value at the function's entry, in words, and whether the call's end is wanted.
- * That of a probe in a caller is a number of the recorder's. */
+ * how far the stack pointer is below its value at the function's entry, in words, whether the call's end is wanted, and
+ * a side: where two probes are at a place for a moment, the one on the function's side counts. That of a probe in a
+ * caller is a number of the recorder's. */
 #define NP_COOKIE(place, function, pushed_bytes, is_span)                                                              \
 	((__u64)(place) | (__u64)(function) << 16 | (__u64)((pushed_bytes) / 8) << 40 | (__u64)(is_span) << 63)
-#define NP_COOKIE_PLACE(cookie) ((__u32)(cookie)&0xffff)
-#define NP_COOKIE_FUNCTION(cookie) ((__u32)((cookie) >> 16) & 0xffffff)
+#define NP_COOKIE_PLACE(cookie) ((__u32)(cookie)&0x7fff)
+#define NP_COOKIE_SIDE(cookie) ((__u32)(cookie) >> 15 & 1)
+#define NP_COOKIE_FUNCTION(cookie) ((__u32)((cookie) >> 16) & 0xffff)
 #define NP_COOKIE_PUSHED_BYTES(cookie) ((__u32)((cookie) >> 40 & 0x7fffff) * 8)
 #define NP_COOKIE_IS_SPAN(cookie) ((cookie) >> 63)
-#define NP_MOST_FUNCTIONS (1 << 24)
+#define NP_COOKIE_OF_OTHER_SIDE(cookie) ((cookie) ^ 1 << 15)
+#define NP_MOST_FUNCTIONS (1 << 16)
+
+/* What the BPF program and the recorder know of a function, a byte each. */
+enum np_function_byte {
+	NP_FUNCTION_MET = 0,  /* it has been called: written by the program */
+	NP_FUNCTION_SIDE = 1, /* that counts: written by the recorder */
+	NP_FUNCTION_BYTES = 2,
+};
 
 struct np_runtime_event {
 	__u64 time_ns; /* CLOCK_MONOTONIC */

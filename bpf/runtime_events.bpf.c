@@ -516,17 +516,21 @@ static __always_inline int is_wanted(void)
 	return 0;
 }
 
-/* Functions that have been met; the first call of one wakes the recorder up, which then learns its caller. */
-#define NP_MET (1 << 16)
-__u8 np_met[NP_MET];
+__u8 np_functions[NP_MOST_FUNCTIONS][NP_FUNCTION_BYTES];
 
+/* The first call of a function wakes the recorder up, which then learns its caller. */
 static __always_inline int is_first_call(__u64 cookie)
 {
-	__u8 *met = &np_met[NP_COOKIE_FUNCTION(cookie) & (NP_MET - 1)];
+	__u8 *met = &np_functions[NP_COOKIE_FUNCTION(cookie)][NP_FUNCTION_MET];
 	if (*met)
 		return 0;
 	*met = 1;
 	return 1;
+}
+
+static __always_inline int is_on_its_side(__u64 cookie)
+{
+	return np_functions[NP_COOKIE_FUNCTION(cookie)][NP_FUNCTION_SIDE] == NP_COOKIE_SIDE(cookie);
 }
 
 static __always_inline void put(const struct np_runtime_event *event, int at_once)
@@ -557,7 +561,7 @@ int np_runtime_entry(struct pt_regs *ctx)
 	const __u64 cookie = bpf_get_attach_cookie(ctx);
 	const __u32 number = NP_COOKIE_PLACE(cookie);
 	const struct np_place *place = bpf_map_lookup_elem(&np_places, &number);
-	if (!place || !is_wanted())
+	if (!place || !is_on_its_side(cookie) || !is_wanted())
 		return 0;
 	if (place->tells & NP_RENEWS_NAMES)
 		__sync_fetch_and_add(&np_renewals, 1);

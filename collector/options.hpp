@@ -34,22 +34,23 @@ struct RecordOptions {
 	std::vector<std::string> runtime_files; // descriptions of the user's
 	std::vector<std::string> drivers;       // whose jobs to record: names, "auto" or "none"; empty: auto
 	std::vector<std::string> driver_files;  // descriptions of the user's
-	double probe_budget = 0.02;             // share of a thread's time that probes in runtimes may cost; 1: any
-	bool begins_only = false;               // layers that follow each other are probed where they begin alone
-	bool per_shape = false;                 // layers of runtimes are told apart by shape too
-	bool python_names = false;              // layers of Python frameworks have the names of their modules
-	bool no_switches = false;               // do not record when threads get and leave a CPU
-	bool no_anatomy = false;                // nor why they leave it, and who wakes them
-	bool user_only = false;                 // nothing of the kernel
-	std::optional<uint64_t> ring_bytes;     // of each CPU's perf ring
-	int compression_level = 0;              // of zstd; 0: none
-	std::optional<uint64_t> max_bytes;      // end the recording when the files are so large
-	std::optional<uint64_t> switch_bytes;   // go on in a new file when one is so large
-	std::optional<double> switch_s;         // the same after so long
-	std::optional<double> duration_s;       // end the recording after so long
-	unsigned delay_ms = 0;                  // begin so long after the program
-	bool follow = false;                    // go on until the last child has ended, not only the program itself
-	bool as_root = false;                   // under sudo: do not give the program back to the invoking user
+	// Share of a thread's time that probes in runtimes may cost; 1: any. Nothing: 2 % with the samples.
+	std::optional<double> probe_budget;
+	bool begins_only = false;             // layers that follow each other are probed where they begin alone
+	bool per_shape = false;               // layers of runtimes are told apart by shape too
+	bool python_names = false;            // layers of Python frameworks have the names of their modules
+	bool no_switches = false;             // do not record when threads get and leave a CPU
+	bool no_anatomy = false;              // nor why they leave it, and who wakes them
+	bool user_only = false;               // nothing of the kernel
+	std::optional<uint64_t> ring_bytes;   // of each CPU's perf ring
+	int compression_level = 0;            // of zstd; 0: none
+	std::optional<uint64_t> max_bytes;    // end the recording when the files are so large
+	std::optional<uint64_t> switch_bytes; // go on in a new file when one is so large
+	std::optional<double> switch_s;       // the same after so long
+	std::optional<double> duration_s;     // end the recording after so long
+	unsigned delay_ms = 0;                // begin so long after the program
+	bool follow = false;                  // go on until the last child has ended, not only the program itself
+	bool as_root = false;                 // under sudo: do not give the program back to the invoking user
 
 	// The command is what is recorded.
 	bool records_command() const

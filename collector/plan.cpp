@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <map>
 #include <set>
@@ -272,6 +273,18 @@ constexpr double kInPlace = 3;
 double sampling_share(const HostSnapshot &host, unsigned frequency_hz)
 {
 	return kInPlace * static_cast<double>(host.sample_cost_ns.value_or(0)) * frequency_hz / 1e9;
+}
+
+// Unasked, probes and samples together take this much from a program, but probes are left half of it.
+constexpr double kShareOfProgram = 0.02;
+
+double probe_budget(const RecordOptions &options, const HostSnapshot &host, unsigned frequency_hz)
+{
+	if (options.probe_budget)
+		return *options.probe_budget;
+	const bool samples_clock = options.events.empty() && !options.period;
+	const double left = kShareOfProgram - (samples_clock ? sampling_share(host, frequency_hz) : 0);
+	return std::max(std::round(left * 1000) / 1000, kShareOfProgram / 2);
 }
 
 unsigned wanted_frequency(const RecordOptions &options, const HostSnapshot &host)
@@ -554,7 +567,7 @@ void plan_runtimes(std::vector<RuntimeDescription> runtimes, const RecordOptions
 			place.successive &= options.begins_only && runtime.has_inferences();
 		}
 	plan->runtimes = std::move(runtimes);
-	plan->probe_budget = options.probe_budget;
+	plan->probe_budget = probe_budget(options, host, plan->frequency_hz);
 }
 
 } // namespace neuroperf::collector

@@ -53,7 +53,9 @@ bool ProbeBudget::settle(uint64_t now_ns, bool are_gone)
 	const double paid_back_ns = std::min(income_ns, owed_ns_);
 	owed_ns_ -= paid_back_ns;
 	tokens_ns_ += income_ns - paid_back_ns;
-	if (!std::exchange(forgiving_, false)) {
+	if (std::exchange(forgiving_, false)) {
+		owed_ns_ += kept_ns + sampled_ns + switch_ns;
+	} else {
 		tokens_ns_ -= sampled_ns + switch_ns;
 		// What nobody could have saved is not owed forever.
 		tokens_ns_ = std::max(tokens_ns_ - kept_ns, std::min(tokens_ns_, -static_cast<double>(kCreditNs)));

@@ -30,8 +30,8 @@ public:
 	void add_hit(uint64_t cost_ns, bool may_be_sampled, uint32_t thread);
 	// Taking probes off, or putting them back, has cost so much.
 	void add_switch(uint64_t cost_ns) { switch_cost_ns_ += cost_ns; }
-	// Once, ends begin to be seen: hits up to the next settling, which came before, do not use up what is free at
-	// the beginning. Short programs would have no durations.
+	// Once, ends begin to be seen: hits up to the next settling, which came before, do not use up what is lent at
+	// the beginning, as short programs would have no durations. They are lent too.
 	void forgive_once()
 	{
 		forgiving_ = !forgiven_;

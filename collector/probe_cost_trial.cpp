@@ -154,7 +154,7 @@ public:
 		if (!put_place(kNamedPlace, place_of_object()) ||
 		    !put_place(kStayingPlace, place_of_staying_object()) || !put_place(kPlainPlace, {}))
 			return std::strerror(errno);
-		program_->bss->np_met[kFunction] = 1; // nobody is to be woken up
+		program_->bss->np_functions[kFunction][NP_FUNCTION_MET] = 1; // nobody is to be woken up
 		__atomic_store_n(&program_->bss->np_enabled, 1, __ATOMIC_RELEASE);
 		clock_read_ns_ = read_clock();
 		return "";
@@ -263,7 +263,7 @@ private:
 	{
 		auto *bss = program_->bss;
 		__atomic_store_n(&bss->np_enabled, 0, __ATOMIC_RELEASE);
-		bss->np_met[kFunction] = 0;
+		bss->np_functions[kFunction][NP_FUNCTION_MET] = 0;
 		bss->np_hits_of_others = bss->np_dropped = bss->np_unreadable = 0;
 		put_place(kNamedPlace, {});
 		put_place(kStayingPlace, {});

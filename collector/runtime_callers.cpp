@@ -61,8 +61,11 @@ void RuntimeCallers::add_met()
 void RuntimeCallers::look_at(const RuntimeCaller &caller, const FileMapping &mapping, Spots *to)
 {
 	const Place place{mapping.file, caller.address - mapping.start + mapping.offset};
-	if (probed_.contains(place))
-		return; // of another process, or known before
+	if (const auto known = probed_.find(place); known != probed_.end()) { // of another process, or named
+		if (known->second)
+			spans_.has_been_watched(caller);
+		return;
+	}
 	auto file = open_mapped_file(static_cast<int>(caller.pid), mapping);
 	if (!file.ok())
 		return; // it has ended since

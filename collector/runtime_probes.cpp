@@ -19,6 +19,7 @@
 #include <span>
 #include <utility>
 
+#include "collector/attach_readiness.hpp"
 #include "collector/bpf_support.hpp"
 #include "collector/clock.hpp"
 #include "collector/file_mappings.hpp"
@@ -41,6 +42,8 @@ namespace neuroperf::collector {
 namespace {
 
 constexpr uint64_t kSoonestBytes = 4096;                  // of a ring, until the recorder is asked to look: 73 hits
+constexpr uint64_t kReadyNs = 1'000'000'000;              // after a runtime, or a function of it, was new
+constexpr uint64_t kSwitchNs = 30'000;                    // for which a program is held up, at each place
 constexpr uint64_t kHitNs = 1000, kSteppedHitNs = 16'000; // where it could not be measured
 
 struct CloseProgram {
@@ -75,6 +78,7 @@ struct RuntimeProbes::Impl {
 	void add_to_budget(const np_runtime_event &event, HitClass hit);
 	void keep_within_budget();
 	void ask_again();
+	void stay_ready();
 	RuntimeSpans::Emit emit();
 	std::size_t number_places(const RuntimeMatch &match);
 	void update_counts();
@@ -99,6 +103,7 @@ struct RuntimeProbes::Impl {
 	ProbeBudget budget;
 	ProbeCosts costs;
 	UprobeDisposal trial_probes; // by which they were measured
+	AttachReadiness readiness;
 	std::set<FileKey> seen;
 	std::vector<RuntimeFile> files;
 	RuntimeSpans spans;
@@ -301,6 +306,14 @@ void RuntimeProbes::Impl::attach(const RuntimeMatch &match, const FileKey &key, 
 	told->last_place = spans.places().size();
 	attach_entries(match, file, told);
 	callers.add_named(key, file, told->path, match.behind_calls, static_cast<uint16_t>(told->first_place));
+	stay_ready();
+}
+
+// Soon it may be called, and where its calls end is to be attached to.
+void RuntimeProbes::Impl::stay_ready()
+{
+	if (kind == UprobeKind::multi)
+		readiness.keep_until(program->progs.np_runtime_return, monotonic_now_ns() + kReadyNs);
 }
 
 void RuntimeProbes::Impl::attach_entries(const RuntimeMatch &match, int file, RuntimeFile *told)
@@ -319,18 +332,22 @@ void RuntimeProbes::Impl::attach_entries(const RuntimeMatch &match, int file, Ru
 								  place.is_span() && !place.successive)});
 	}
 	told->functions_attached = probes.add(kind, program->progs.np_runtime_entry, file, std::move(kept), false);
-	const auto is_met = [bss = program->bss](uint64_t cookie) {
-		return bss->np_met[NP_COOKIE_FUNCTION(cookie) % std::size(bss->np_met)] != 0;
-	};
+	auto *const functions = program->bss->np_functions;
+	const ProbeCookies cookies{
+		[functions](uint64_t cookie) { return functions[NP_COOKIE_FUNCTION(cookie)][NP_FUNCTION_MET] != 0; },
+		[](uint64_t cookie) { return NP_COOKIE_OF_OTHER_SIDE(cookie); },
+		[functions](uint64_t cookie) {
+			__atomic_store_n(&functions[NP_COOKIE_FUNCTION(cookie)][NP_FUNCTION_SIDE],
+					 NP_COOKIE_SIDE(cookie), __ATOMIC_RELAXED);
+		}};
 	told->functions_attached +=
-		probes.add(kind, program->progs.np_runtime_entry, file, std::move(sampled), true, is_met);
+		probes.add(kind, program->progs.np_runtime_entry, file, std::move(sampled), true, cookies);
 }
 
 // What was hit has been drained: what it has cost is known.
 void RuntimeProbes::Impl::keep_within_budget()
 {
-	const uint64_t begin = monotonic_now_ns();
-	const bool on = budget.settle(begin, probes.are_gone());
+	const bool on = budget.settle(monotonic_now_ns(), probes.are_gone());
 	const bool switches = on != probes.is_on();
 	if (!on && !switches && probes.are_gone())
 		spans.end_sampled(emit()); // nobody sees their ends
@@ -338,8 +355,8 @@ void RuntimeProbes::Impl::keep_within_budget()
 		counts.not_put_back += probes.switch_to(on);
 		spans.rest_until(on ? monotonic_now_ns() : UINT64_MAX);
 	}
-	if (probes.work() || switches)
-		budget.add_switch(monotonic_now_ns() - begin);
+	probes.work();
+	budget.add_switch(kSwitchNs * probes.take_switched());
 	counts.sampled_on_ns = budget.on_ns();
 	counts.watched_ns = budget.watched_ns();
 	counts.times_off = budget.times_off();
@@ -506,8 +523,10 @@ double RuntimeProbes::drain(OwnEventEncoder *encoder)
 		impl_->keep_within_budget(); // first: attaching to callers takes a while
 		const uint64_t probed = impl_->callers.counts().probed;
 		impl_->callers.add_met();
-		if (impl_->callers.counts().probed > probed)
+		if (impl_->callers.counts().probed > probed) {
 			impl_->budget.forgive_once();
+			impl_->stay_ready();
+		}
 		impl_->spans.watch_callers(monotonic_now_ns(), impl_->emit());
 		impl_->ask_again();
 	}
@@ -525,6 +544,7 @@ std::vector<Definition> RuntimeProbes::take_definitions()
 void RuntimeProbes::detach()
 {
 	impl_->detached = true;
+	impl_->readiness.end();
 	impl_->probes.detach();
 	impl_->trial_probes.finish();
 }

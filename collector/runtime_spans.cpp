@@ -328,6 +328,16 @@ void RuntimeSpans::watch_callers(uint64_t from_ns, const Emit &emit)
 	end_innermost([](const Open &call) { return call.unwatched; }, emit);
 }
 
+void RuntimeSpans::has_been_watched(const RuntimeCaller &caller)
+{
+	std::erase(taken_callers_, caller);
+	callers_[caller] = 0;
+	for (auto &[tid, thread] : threads_)
+		for (Open &call : thread.open)
+			if (thread.pid == caller.pid && call.returns_to == caller.address)
+				call.unwatched = false;
+}
+
 void RuntimeSpans::end_sampled(const Emit &emit)
 {
 	end_innermost([](const Open &) { return true; }, emit);

@@ -83,6 +83,8 @@ public:
 	// ended, or nobody will know when: they do not stay open for the samples of what comes behind. Inferences may
 	// last, and stay.
 	void watch_callers(uint64_t from_ns, const Emit &emit);
+	// One of those that were taken has had a probe all along.
+	void has_been_watched(const RuntimeCaller &caller);
 	// Probes of places that may be sampled are being taken off, or are not back before this time: calls that begin
 	// cost what they cost, but their ends may not be seen. What is open goes on, with what it calls.
 	void rest_until(uint64_t time_ns) { rests_until_ns_ = time_ns; }

@@ -10,9 +10,9 @@
 namespace neuroperf::collector {
 namespace {
 
-// Places that share a link with one that is hit are taken off and put back without need: few are to share one. But when
-// a recorder is killed, the kernel lets go of its links one after another, 50 ms each.
-constexpr std::size_t kFewestPlacesOfLink = 8, kMostLinks = 32;
+// Places that share a link with one that is hit get a second probe: few are to share one. But when a recorder is
+// killed, the kernel lets go of its links one after another, 50 ms each.
+constexpr std::size_t kFewestPlacesOfLink = 4, kMostLinks = 64;
 
 // Those of which it is true, which are no more in `spots`.
 std::vector<UprobeSpot> extracted(std::vector<UprobeSpot> *spots, const std::function<bool(uint64_t cookie)> &is_one)
@@ -38,13 +38,13 @@ std::size_t SwitchedProbes::attach(const Group &group, Link *link)
 }
 
 std::size_t SwitchedProbes::add(UprobeKind kind, const bpf_program *program, int file, std::vector<UprobeSpot> spots,
-				bool switchable, IsMet is_met)
+				bool switchable, ProbeCookies cookies)
 {
 	if (spots.empty())
 		return 0;
-	Group group{kind, program, UniqueFd(::fcntl(file, F_DUPFD_CLOEXEC, 0)), std::move(is_met), {}, {}};
+	Group group{kind, program, UniqueFd(::fcntl(file, F_DUPFD_CLOEXEC, 0)), std::move(cookies), {}, {}};
 	std::size_t attached = 0;
-	if (switchable && on_ && group.is_met) {
+	if (switchable && on_ && group.cookies.is_met) {
 		attached = add_idle(std::move(spots), &group);
 	} else {
 		group.switched.spots = std::move(spots);
@@ -65,7 +65,9 @@ std::size_t SwitchedProbes::add(UprobeKind kind, const bpf_program *program, int
 std::size_t SwitchedProbes::add_idle(std::vector<UprobeSpot> spots, Group *group)
 {
 	std::size_t attached = 0;
-	const std::size_t places = std::max(kFewestPlacesOfLink, (spots.size() + kMostLinks - 1) / kMostLinks);
+	std::size_t places = std::max(kFewestPlacesOfLink, (spots.size() + kMostLinks - 1) / kMostLinks);
+	if (group->kind == UprobeKind::perf) // each is let go of alone anyway
+		places = 1;
 	std::sort(spots.begin(), spots.end(),
 		  [](const UprobeSpot &one, const UprobeSpot &other) { return one.offset < other.offset; });
 	for (std::size_t first = 0; first < spots.size(); first += places) {
@@ -81,8 +83,9 @@ std::size_t SwitchedProbes::add_idle(std::vector<UprobeSpot> spots, Group *group
 
 void SwitchedProbes::take_off(Group *group)
 {
+	switched_ += group->switched.probes.empty() ? 0 : group->switched.spots.size();
 	taken_off_.add(std::exchange(group->switched.probes, {}));
-	if (group->is_met)
+	if (group->cookies.is_met)
 		part(group);
 }
 
@@ -90,52 +93,64 @@ void SwitchedProbes::take_off(Group *group)
 void SwitchedProbes::part(Group *group)
 {
 	Link &switched = group->switched;
-	if (auto unmet = extracted(&switched.spots, std::not_fn(group->is_met)); !unmet.empty()) {
-		group->idle.emplace_back().spots = std::move(unmet);
+	std::vector<Link> parted;
+	if (auto unmet = extracted(&switched.spots, std::not_fn(group->cookies.is_met)); !unmet.empty()) {
+		parted.push_back(take_over(*group, std::move(unmet), false)); // they were added while all were off
 		switched.wanted = std::nullopt;
 	}
 	for (Link &link : group->idle) {
-		const std::vector<UprobeSpot> met = extracted(&link.spots, group->is_met);
+		const std::vector<UprobeSpot> met = extracted(&link.spots, group->cookies.is_met);
 		if (met.empty())
 			continue;
+		const bool had_all = link.wanted == link.spots.size() + met.size();
+		if (!link.spots.empty())
+			parted.push_back(take_over(*group, std::exchange(link.spots, {}), had_all));
 		taken_off_.add(std::exchange(link.probes, {}));
 		switched.spots.insert(switched.spots.end(), met.begin(), met.end());
-		switched.wanted = link.wanted = std::nullopt;
+		switched.wanted = std::nullopt;
+		switched_ += met.size();
 	}
 	std::erase_if(group->idle, [](const Link &link) { return link.spots.empty(); });
+	std::ranges::move(parted, std::back_inserter(group->idle));
+}
+
+// Of places that have probes in another link, which will go; `had_all`: the kernel took each of them there.
+SwitchedProbes::Link SwitchedProbes::take_over(const Group &group, std::vector<UprobeSpot> spots, bool had_all)
+{
+	Link link;
+	link.spots = std::move(spots);
+	if (had_all)
+		link.wanted = link.spots.size();
+	for (UprobeSpot &spot : link.spots)
+		spot.cookie = group.cookies.other(spot.cookie);
+	refused_ += attach(group, &link);
+	for (const UprobeSpot &spot : link.spots)
+		group.cookies.count(spot.cookie);
+	return link;
 }
 
 std::size_t SwitchedProbes::switch_to(bool on)
 {
-	std::size_t refused = 0;
 	if (on == on_)
-		return refused;
+		return 0;
 	on_ = on;
 	for (Group &group : switchable_)
-		if (on)
-			refused += attach(group, &group.switched);
-		else
+		if (!on) {
 			take_off(&group);
+		} else {
+			refused_ += attach(group, &group.switched);
+			switched_ += group.switched.spots.size();
+		}
 	work();
-	return refused;
+	return std::exchange(refused_, 0);
 }
 
-bool SwitchedProbes::work()
+void SwitchedProbes::work()
 {
-	bool came_back = false;
 	for (Group &group : switchable_)
-		if (!on_ && group.is_met)
+		if (!on_ && group.cookies.is_met)
 			part(&group); // hit since they were off
 	taken_off_.work();
-	if (!taken_off_.is_done())
-		return came_back; // their places may be among them
-	for (Group &group : switchable_)
-		for (Link &link : group.idle)
-			if (!link.wanted) {
-				attach(group, &link);
-				came_back = true;
-			}
-	return came_back;
 }
 
 void SwitchedProbes::detach()

@@ -2,14 +2,16 @@
 // Probes at many places of files, of which some can be taken off and put back while the others stay.
 //
 // The kernel takes some 30 us for each place, and holds up the program meanwhile; a file may have thousands of which a
-// program calls a few dozens. So only those are switched that have been hit. Places are let go of by links, a few each:
-// a link of which some have been hit goes, and its others come back by themselves and stay, since they cost nothing.
-// Nothing is on a place twice, so what is hit in between is not seen.
+// program calls a few dozens. So only those are switched that have been hit. Places are let go of by links: before one
+// goes of which some have been hit, its others get a second probe in a new link, for which the kernel need not touch
+// the program, and which stays, since it costs nothing. For a moment two are at those places; the program behind them
+// is told which one counts.
 #pragma once
 
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "collector/uprobe.hpp"
@@ -20,22 +22,28 @@ struct bpf_program;
 
 namespace neuroperf::collector {
 
+// What the program behind the probes makes of their cookies.
+struct ProbeCookies {
+	std::function<bool(uint64_t cookie)> is_met; // its place has been hit; empty: all have
+	std::function<uint64_t(uint64_t cookie)> other = [](uint64_t cookie) { return cookie; }; // of a second probe
+	std::function<void(uint64_t cookie)> count = [](uint64_t) {}; // from now on, and not its other
+};
+
 class SwitchedProbes {
 public:
-	// Whether the place with this cookie has been hit; empty: all have.
-	using IsMet = std::function<bool(uint64_t cookie)>;
-
 	// Attaches; returns how many places the kernel took. Those that are `switchable` wait until they are on.
 	std::size_t add(UprobeKind kind, const bpf_program *program, int file, std::vector<UprobeSpot> spots,
-			bool switchable, IsMet is_met = {});
+			bool switchable, ProbeCookies cookies = {});
 	bool is_on() const { return on_; }
 	// What was taken off is off.
 	bool are_gone() const { return taken_off_.is_done(); }
-	// Taking off goes on beside the caller's work. Returns how many places the kernel refused.
+	// Taking off goes on beside the caller's work. Returns how many places the kernel refused since the last time.
 	std::size_t switch_to(bool on);
 	// Now and then: goes on with what is to be taken off, and while they are off takes off what is hit for the
-	// first time. Returns whether something came back by itself.
-	bool work();
+	// first time.
+	void work();
+	// At how many places the program was changed since this was asked.
+	std::size_t take_switched() { return std::exchange(switched_, 0); }
 	// Takes all off, and waits until they are.
 	void detach();
 
@@ -50,16 +58,18 @@ private:
 		UprobeKind kind;
 		const bpf_program *program;
 		UniqueFd file;
-		IsMet is_met;
+		ProbeCookies cookies;
 		Link switched;
-		std::vector<Link> idle; // never hit: on, or soon
+		std::vector<Link> idle; // on, and never hit
 	};
 	static std::size_t attach(const Group &group, Link *link);
 	static std::size_t add_idle(std::vector<UprobeSpot> spots, Group *group);
+	Link take_over(const Group &group, std::vector<UprobeSpot> spots, bool had_all);
 	void take_off(Group *group);
 	void part(Group *group);
 
 	bool on_ = true;
+	std::size_t switched_ = 0, refused_ = 0;
 	std::vector<Uprobe> kept_;
 	std::vector<Group> switchable_;
 	UprobeDisposal taken_off_;

@@ -301,8 +301,11 @@ class Files(PerfTruth):
         """Everything up to the cut, and nothing else."""
         with open(self.file(whole), "rb") as file:
             contents = file.read()
+        begin, size = 0, len(contents)
+        if contents[:8] == b"PERFILE2" and struct.unpack_from("<Q", contents, 8)[0] == 104:  # no stream
+            begin, size = struct.unpack_from("<QQ", contents, 40)  # of the records: descriptions lie behind them
         with open(self.file(cut), "wb") as file:
-            file.write(contents[:int(len(contents) * share)])
+            file.write(contents[:begin + int(size * share)])
         ours = our_samples(self.our_script(cut).stdout)
         all_of_them = our_samples(self.our_script(whole).stdout)
         self.assertGreater(len(ours), share * 0.7 * len(all_of_them))

@@ -118,7 +118,7 @@ protected:
 		}
 		return probed();
 	}
-	std::size_t add_more(SwitchedProbes::IsMet is_met)
+	std::size_t add_more(ProbeCookies cookies)
 	{
 		places_ = {np_more_100, np_more_101, np_more_102, np_more_103, np_more_104,
 			   np_more_105, np_more_106, np_more_107, np_more_108, np_more_109};
@@ -126,16 +126,22 @@ protected:
 		plain_.clear();
 		for (const auto &place : places_)
 			plain_.push_back(first_bytes(place));
-		return add(std::move(is_met));
+		return add(std::move(cookies));
 	}
-	std::size_t add(SwitchedProbes::IsMet is_met)
+	static ProbeCookies met_if(std::function<bool(uint64_t cookie)> is_met)
+	{
+		ProbeCookies cookies;
+		cookies.is_met = std::move(is_met);
+		return cookies;
+	}
+	std::size_t add(ProbeCookies cookies)
 	{
 		const UniqueFd file(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
 		std::vector<UprobeSpot> spots;
 		for (std::size_t i = 0; i < std::size(places_); i++)
 			spots.push_back({file_offset_of(reinterpret_cast<uint64_t>(places_[i])), i});
 		return probes_.add(UprobeKind::multi, program_->progs.np_usdt_trial, file.get(), spots, true,
-				   std::move(is_met));
+				   std::move(cookies));
 	}
 
 	std::vector<int (*)(int)> places_ = {np_place_0, np_place_1, np_place_2};
@@ -146,7 +152,7 @@ protected:
 
 TEST_F(SwitchedProbesTest, AllAreSwitchedWhereNobodyTellsWhichAreHit)
 {
-	ASSERT_EQ(add({}), 3u);
+	ASSERT_EQ(add(ProbeCookies{}), 3u);
 	EXPECT_EQ(probed(), (Places{0, 1, 2}));
 	probes_.switch_to(false);
 	EXPECT_EQ(settled({}), Places{});
@@ -159,10 +165,9 @@ TEST_F(SwitchedProbesTest, AllAreSwitchedWhereNobodyTellsWhichAreHit)
 TEST_F(SwitchedProbesTest, WhatIsNeverHitStays)
 {
 	std::set<uint64_t> met = {1};
-	ASSERT_EQ(add([&](uint64_t cookie) { return met.contains(cookie); }), 3u);
+	ASSERT_EQ(add(met_if([&](uint64_t cookie) { return met.contains(cookie); })), 3u);
 	probes_.switch_to(false);
 	EXPECT_EQ(settled({0, 2}), (Places{0, 2}));
-	EXPECT_FALSE(probes_.work()) << "it is all there";
 	EXPECT_EQ(probes_.switch_to(true), 0u);
 	EXPECT_EQ(probed(), (Places{0, 1, 2}));
 	met.insert(2);
@@ -180,7 +185,7 @@ TEST_F(SwitchedProbesTest, WhatIsNeverHitStays)
 TEST_F(SwitchedProbesTest, WhatIsHitWhileTheyAreOffGoesToo)
 {
 	std::set<uint64_t> met = {1};
-	ASSERT_EQ(add([&](uint64_t cookie) { return met.contains(cookie); }), 3u);
+	ASSERT_EQ(add(met_if([&](uint64_t cookie) { return met.contains(cookie); })), 3u);
 	probes_.switch_to(false);
 	EXPECT_EQ(settled({0, 2}), (Places{0, 2}));
 	met.insert(2);
@@ -189,31 +194,58 @@ TEST_F(SwitchedProbesTest, WhatIsHitWhileTheyAreOffGoesToo)
 	EXPECT_EQ(probed(), (Places{0, 1, 2}));
 }
 
-TEST_F(SwitchedProbesTest, LinksOfWhichNothingIsHitAreNeverTakenOff)
+TEST_F(SwitchedProbesTest, WhatIsNotHitHasAProbeAllTheTime)
 {
 	const Places all = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, others = {0, 1, 2, 3, 4, 5, 6, 7, 9};
-	ASSERT_EQ(add_more([](uint64_t cookie) { return cookie == 8; }), 10u);
+	ASSERT_EQ(add_more(met_if([](uint64_t cookie) { return cookie == 8; })), 10u);
 	EXPECT_EQ(probed(), all);
-	probes_.switch_to(false); // of the second link 8 goes for good, 9 for a while
+	probes_.switch_to(false);
 	for (int i = 0; i < 500 && probed() != others; i++) {
 		const Places now = probed();
-		for (std::size_t place = 0; place < 8; place++)
+		for (const std::size_t place : others)
 			ASSERT_TRUE(now.contains(place)) << place;
 		probes_.work();
 		std::this_thread::sleep_for(std::chrono::milliseconds(1));
 	}
 	EXPECT_EQ(probed(), others);
+	EXPECT_EQ(probes_.take_switched(), 1u) << "the program was changed at the one that was hit";
 	EXPECT_EQ(probes_.switch_to(true), 0u);
 	EXPECT_EQ(probed(), all);
+	EXPECT_EQ(probes_.take_switched(), 1u);
+	EXPECT_EQ(probes_.take_switched(), 0u);
 	probes_.switch_to(false);
 	EXPECT_EQ(settled(others), others);
 	probes_.detach();
 	EXPECT_EQ(probed(), Places{});
 }
 
+// Of two probes at a place one counts: the second one, as soon as it is there.
+TEST_F(SwitchedProbesTest, ASecondProbeCountsInsteadOfTheFirst)
+{
+	constexpr uint64_t kOther = 1000;
+	std::set<uint64_t> met = {8}, counting;
+	ProbeCookies cookies = met_if([&](uint64_t cookie) { return met.contains(cookie % kOther); });
+	cookies.other = [](uint64_t cookie) { return cookie < kOther ? cookie + kOther : cookie - kOther; };
+	cookies.count = [&](uint64_t cookie) {
+		EXPECT_TRUE(probed().contains(cookie % kOther));
+		EXPECT_TRUE(counting.insert(cookie).second);
+	};
+	ASSERT_EQ(add_more(cookies), 10u);
+	EXPECT_EQ(counting, (std::set<uint64_t>{}));
+	probes_.switch_to(false);
+	EXPECT_EQ(counting, (std::set<uint64_t>{9 + kOther})) << "8 and 9 share a link";
+	const Places others = {0, 1, 2, 3, 4, 5, 6, 7, 9};
+	EXPECT_EQ(settled(others), others);
+	met.insert(0);
+	probes_.work();
+	EXPECT_EQ(counting, (std::set<uint64_t>{1 + kOther, 2 + kOther, 3 + kOther, 9 + kOther}));
+	const Places rest = {1, 2, 3, 4, 5, 6, 7, 9};
+	EXPECT_EQ(settled(rest), rest);
+}
+
 TEST_F(SwitchedProbesTest, DetachTakesAllWhateverIsOn)
 {
-	ASSERT_EQ(add([](uint64_t cookie) { return cookie == 1; }), 3u);
+	ASSERT_EQ(add(met_if([](uint64_t cookie) { return cookie == 1; })), 3u);
 	probes_.switch_to(false);
 	EXPECT_EQ(settled({0, 2}), (Places{0, 2}));
 	probes_.detach();

@@ -246,6 +246,28 @@ TEST(Plan, UnaskedSamplingCostsLittle)
 	EXPECT_EQ(chosen(22'000, options), 999u) << "asked for";
 }
 
+TEST(Plan, ProbesOfRuntimesAreLeftWhatSamplesDoNotTake)
+{
+	HostSnapshot host = virtual_machine();
+	host.bpf_error = 0;
+	const auto budget = [&](const RecordOptions &options = {}) {
+		Plan plan = plan_for(host, options);
+		plan_runtimes({RuntimeDescription{}}, options, host, &plan);
+		return plan.probe_budget;
+	};
+	EXPECT_DOUBLE_EQ(budget(), 0.02) << "of hardware counters samples cost next to nothing";
+	host.sample_cost_ns = 17'000; // three times that, 99 times a second: 0.5 %
+	EXPECT_DOUBLE_EQ(budget(), 0.015);
+	host.sample_cost_ns = 1'000'000;
+	EXPECT_DOUBLE_EQ(budget(), 0.01) << "half of it at least";
+	RecordOptions options;
+	options.events = {"sched:sched_switch"};
+	EXPECT_DOUBLE_EQ(budget(options), 0.02) << "no samples of a clock";
+	options.events.clear();
+	options.probe_budget = 0.03;
+	EXPECT_DOUBLE_EQ(budget(options), 0.03) << "asked for";
+}
+
 TEST(Plan, WithoutAConstantCounterTheClockIsCalled)
 {
 	HostSnapshot host = root_with_cycles();

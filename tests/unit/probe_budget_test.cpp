@@ -117,6 +117,28 @@ TEST_F(ProbeBudgetTest, HitsFromBeforeEndsWereSeenAreForgivenOnce)
 	EXPECT_FALSE(next.settle(now + kMs));
 }
 
+TEST_F(ProbeBudgetTest, WhatIsForgivenIsPaidBack)
+{
+	const auto back_after = [](bool forgives) {
+		ProbeBudget budget(0.02);
+		budget.add_hit(1, true, 1);
+		budget.settle(0);
+		if (forgives) {
+			budget.forgive_once();
+			budget.add_hit(10 * kMs, true, 1);
+		}
+		budget.settle(kMs);
+		budget.add_hit(12 * kMs, true, 1);
+		EXPECT_FALSE(budget.settle(2 * kMs));
+		uint64_t now = 2 * kMs;
+		while (!budget.is_on())
+			budget.settle(now += kMs);
+		return now;
+	};
+	EXPECT_NEAR(static_cast<double>(back_after(true) - back_after(false)), 500. * kMs, 2. * kMs)
+		<< "10 ms are 2 % of 500";
+}
+
 // As long to come back as the hits, and the switches themselves.
 TEST_F(ProbeBudgetTest, SwitchingCostsToo)
 {

@@ -178,6 +178,27 @@ TEST_F(Spans, RequestsEndWhereTheyWereWaitedFor)
 	EXPECT_EQ(spans_.counts().entries_without_return, 1u);
 }
 
+TEST_F(Spans, WhatIsOpenStaysOpenWhereACallerHasAProbeAlready)
+{
+	for (const bool has_probe : {false, true}) {
+		returns_to_ = has_probe ? 0x6000 : 0x5000;
+		enter(2, 1100);
+		const std::vector<RuntimeCaller> callers = spans_.take_callers();
+		ASSERT_EQ(callers.size(), 1u);
+		if (has_probe)
+			spans_.has_been_watched(callers.front());
+		spans_.watch_callers(now_, emit_);
+		EXPECT_THAT(events().back(), has_probe ? "+conv2d" : "?conv2d");
+		leave(2, 1100);
+		EXPECT_THAT(events().back(), has_probe ? "-conv2d" : "?conv2d");
+	}
+	spans_.watch_callers(now_ + 1000, emit_);
+	returns_to_ = 0x6000;
+	enter(2, 1100);
+	spans_.watch_callers(now_, emit_);
+	EXPECT_THAT(events().back(), "+conv2d") << "nor later";
+}
+
 TEST_F(Spans, WhenProbesAreTakenOffWhatIsOpenEndsAsOfTheLastEvent)
 {
 	returns_to_ = 0x5000;
