@@ -42,7 +42,7 @@ namespace neuroperf::collector {
 namespace {
 
 constexpr uint64_t kSoonestBytes = 4096;                  // of a ring, until the recorder is asked to look: 73 hits
-constexpr uint64_t kReadyNs = 1'000'000'000;              // after a runtime, or a function of it, was new
+constexpr uint64_t kReadyNs = 300'000'000;                // after a runtime, or a function of it, was new
 constexpr uint64_t kSwitchNs = 30'000;                    // for which a program is held up, at each place
 constexpr uint64_t kHitNs = 1000, kSteppedHitNs = 16'000; // where it could not be measured
 
