@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <iterator>
 #include <utility>
 
 #include "collector/clock.hpp"
@@ -14,6 +13,7 @@ namespace neuroperf::collector {
 namespace {
 
 constexpr std::chrono::milliseconds kPeriod{12};
+constexpr off_t kFileBytes = 16;
 constexpr std::size_t kLetGoTogether = 8; // they wait some 40 ms, together
 
 } // namespace
@@ -26,10 +26,15 @@ void AttachReadiness::keep_until(const bpf_program *program, uint64_t until_ns)
 		return;
 	if (!file_.valid()) {
 		file_ = UniqueFd(::memfd_create("neuroperf-ready", MFD_CLOEXEC));
-		constexpr char kCode[16] = {};
-		static_cast<void>(!::write(file_.get(), kCode, sizeof kCode)); // without it the kernel refuses
+		if (::ftruncate(file_.get(), kFileBytes) != 0) // nothing is attached to an empty file
+			return;
 	}
-	worker_ = std::jthread([this, program] { keep(program); });
+	worker_ = std::jthread([this, program] {
+		do {
+			keep(program);
+			at_work_ = false; // it may have been asked for again meanwhile
+		} while (monotonic_now_ns() < until_ns_ && !at_work_.exchange(true));
+	});
 }
 
 void AttachReadiness::keep(const bpf_program *program)
@@ -38,8 +43,10 @@ void AttachReadiness::keep(const bpf_program *program)
 	std::vector<Uprobe> attached;
 	while (monotonic_now_ns() < until_ns_) {
 		auto probe = Uprobe::attach(UprobeKind::multi, program, {kEveryProcess, file_.get(), 0, 0, 0});
-		if (!probe)
+		if (!probe) {
+			until_ns_ = 0;
 			break;
+		}
 		attached.push_back(std::move(*probe));
 		if (attached.size() == kLetGoTogether)
 			disposal.add(std::exchange(attached, {}));
@@ -48,7 +55,6 @@ void AttachReadiness::keep(const bpf_program *program)
 	}
 	disposal.add(std::move(attached));
 	disposal.finish();
-	at_work_ = false;
 }
 
 } // namespace neuroperf::collector
