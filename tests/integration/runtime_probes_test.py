@@ -59,6 +59,21 @@ class RuntimeProbes(support.IntegrationTest):
         self.assertIn("3 of 3 places found", places["text"])
         self.assertEqual(recording.summary.lost, 0)
 
+    def test_what_is_called_first_after_probes_were_taken_off_is_seen(self):
+        """Both places share a link: the second one's probe is another one by then, and counts."""
+        with open(self.file("late.json"), "w", encoding="utf-8") as file:
+            json.dump({"schema": "neuroperf.runtime/1", "name": "late", "title": "Late", "tested": "here",
+                       "match": {"files": ["late_runtime"]},
+                       "places": [{"name": name, "means": "layer", "find": {"symbol": f"late_{name}"}}
+                                  for name in ("always", "second")]}, file)
+        report = self.record(support.program("late_runtime"),
+                             options=("--runtime-file", self.file("late.json"), "--probe-budget", "5")).report()
+        self.assertIn("runtime_sampled", support.quality_codes(report))
+        self.assertNotIn("runtime_not_put_back", support.quality_codes(report))
+        calls = {row["name"]: row["calls"] for row in report["layers"]}
+        self.assertGreater(calls["second"], 100)
+        self.assertGreater(calls["always"], calls["second"])
+
     def test_a_budget_that_what_is_recorded_whole_exceeds(self):
         """Then what costs little is left where it is, and the report says that the budget was not kept."""
         def change(description):
