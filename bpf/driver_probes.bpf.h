@@ -11,10 +11,6 @@
 #include "bpf/driver_probe.h"
 #include "bpf/open_file.bpf.h"
 
-/* struct syscall_tp_t, what the kernel hands BPF programs over: the registers' place, the number, then the arguments
- * or the result (kernel/trace/trace_syscalls.c). */
-#define NP_CALL_VALUES_AT 16
-
 /* Some probe is of all requests of its device. */
 const volatile __u8 np_any_requests = 0;
 
@@ -40,7 +36,7 @@ struct {
 	__type(value, struct np_open_call);
 } np_open_calls SEC(".maps");
 
-/* Programs of this kind exclude each other on a CPU. */
+/* One system call begins at a time on a CPU. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -55,9 +51,9 @@ struct np_probe_event {
 	char bytes[NP_MOST_ARGUMENT_BYTES + NP_MOST_POINTED_BYTES];
 };
 
-static __always_inline struct np_probe_event *probe_event(struct np_room *room, __u32 number)
+static __always_inline struct np_probe_event *probe_event(struct np_room *room, __u32 ring, __u32 number)
 {
-	struct np_probe_event *event = (void *)np_room_for(room, sizeof(*event));
+	struct np_probe_event *event = (void *)np_room_of(ring, room, sizeof(*event));
 	if (!event)
 		count_dropped(number);
 	else
@@ -105,7 +101,7 @@ static __always_inline void put_call(const struct np_open_call *open, __u32 numb
 	if (number == NP_NOT_WANTED || !wanted(number, 1))
 		return;
 	const __u64 time_ns = bpf_ktime_get_ns();
-	struct np_probe_event *event = probe_event(&room, number);
+	struct np_probe_event *event = probe_event(&room, ring_of_calls(), number);
 	if (!event)
 		return;
 	if (open->call.pointer_at != NP_NOT_WANTED) /* between what is copied */
@@ -141,16 +137,11 @@ static __always_inline void take_given(struct np_open_call *open)
 		bpf_probe_read_user(open->given, given, (void *)open->arguments[2]);
 }
 
-/* The cookie says which call: enum np_probed_call_kind. */
-SEC("tracepoint")
-int np_call_begin(void *context)
+static __always_inline void probe_call_begin(__u32 kind, const __u64 *arguments)
 {
-	const __u32 kind = bpf_get_attach_cookie(context);
 	const __u64 thread = bpf_get_current_pid_tgid();
 	if (!np_is_recorded(0))
-		return 1;
-	const __u64 *values = context + NP_CALL_VALUES_AT;
-	const __u64 arguments[3] = {values[0], values[1], values[2]};
+		return;
 	struct inode *inode = np_inode_of(bpf_get_current_task_btf(), (__u32)arguments[0]);
 	const __u32 device = inode ? BPF_CORE_READ(inode, i_rdev) : 0;
 	const __u32 request = kind == NP_CALL_IOCTL ? (__u32)arguments[1] : 0;
@@ -158,38 +149,32 @@ int np_call_begin(void *context)
 	const __u32 first = 0;
 	struct np_open_call *open = bpf_map_lookup_elem(&np_call_scratch, &first);
 	if (!call || !open)
-		return 1;
+		return;
 	open->call = *call;
 	open->device = device;
 	open->request = request;
-	__builtin_memcpy(open->arguments, arguments, sizeof(arguments));
+	__builtin_memcpy(open->arguments, arguments, sizeof(open->arguments));
 	__builtin_memset(open->given, 0, sizeof(open->given));
 	if (call->end != NP_NOT_WANTED) {
 		take_given(open);
 		bpf_map_update_elem(&np_open_calls, &thread, open, BPF_ANY);
 	}
 	put_call(open, call->begin, 0);
-	return 1;
 }
 
-SEC("tracepoint")
-int np_call_end(void *context)
+/* `second`, `third`: of its arguments. */
+static __always_inline void probe_call_end(__u64 second, __u64 third, __s64 result)
 {
 	const __u64 thread = bpf_get_current_pid_tgid();
 	if (!np_is_recorded(0))
-		return 1;
+		return;
 	const struct np_open_call *open = bpf_map_lookup_elem(&np_open_calls, &thread);
 	if (!open)
-		return 1;
+		return;
 	/* The end of another one may have been missed, or its thread had this one's number. */
-	struct pt_regs *registers = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	const __u64 second = PT_REGS_PARM2(registers), third = PT_REGS_PARM3(registers);
-	if (open->arguments[1] == second && open->arguments[2] == third) {
-		const __s64 *values = context + NP_CALL_VALUES_AT;
-		put_call(open, open->call.end, values[0]);
-	}
+	if (open->arguments[1] == second && open->arguments[2] == third)
+		put_call(open, open->call.end, result);
 	bpf_map_delete_elem(&np_open_calls, &thread);
-	return 1;
 }
 
 /* The cookie is the number of the event. */
@@ -198,7 +183,7 @@ int np_function_begin(struct pt_regs *registers)
 {
 	const __u32 number = bpf_get_attach_cookie(registers);
 	struct np_room room;
-	struct np_probe_event *event = wanted(number, 0) ? probe_event(&room, number) : 0;
+	struct np_probe_event *event = wanted(number, 0) ? probe_event(&room, ring_of_others(), number) : 0;
 	if (!event)
 		return 0;
 	const __u64 time_ns = bpf_ktime_get_ns();
@@ -216,7 +201,7 @@ int np_function_end(struct pt_regs *registers)
 {
 	const __u32 number = bpf_get_attach_cookie(registers);
 	struct np_room room;
-	struct np_probe_event *event = wanted(number, 0) ? probe_event(&room, number) : 0;
+	struct np_probe_event *event = wanted(number, 0) ? probe_event(&room, ring_of_others(), number) : 0;
 	if (!event)
 		return 0;
 	const __u64 time_ns = bpf_ktime_get_ns();

@@ -101,11 +101,11 @@ static __always_inline char *np_room_in(struct np_ring_positions *ring, __u32 cp
 	return room->record + sizeof(struct np_ring_record);
 }
 
-static __always_inline char *np_room_for(struct np_room *room, __u64 most)
+/* `number`: of the ring; who is the only one to write to it need not take it. */
+static __always_inline char *np_room_of(__u32 number, struct np_room *room, __u64 most)
 {
-	const __u32 cpu = bpf_get_smp_processor_id();
-	struct np_ring_positions *ring = bpf_map_lookup_elem(&np_positions, &cpu);
-	return ring ? np_room_in(ring, cpu, room, most) : 0;
+	struct np_ring_positions *ring = bpf_map_lookup_elem(&np_positions, &number);
+	return ring ? np_room_in(ring, number, room, most) : 0;
 }
 
 /* What was written before is to be seen before. */

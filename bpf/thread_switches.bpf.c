@@ -10,6 +10,7 @@
 
 #include <bpf/bpf_core_read.h>
 
+#include "bpf/call_registers.bpf.h"
 #include "bpf/cpu_rings.bpf.h"
 #include "bpf/open_file.bpf.h"
 #include "bpf/recorded_processes.bpf.h"
@@ -28,29 +29,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
  * first is not to be before it came. */
 #define NP_LATE_MARGIN_NS(stay_ns) (50000 + (stay_ns) / 32)
 #define NP_LEAVING_NS 50000 /* between who wakes a thread that is just leaving, and its leaving */
-
-#if defined(__TARGET_ARCH_x86)
-#define NP_32_BIT_CALL 2 /* arch/x86/include/asm/thread_info.h, TS_COMPAT */
-struct thread_info {
-	__u32 status;
-} __attribute__((preserve_access_index));
-struct pt_regs___x86 {
-	unsigned long orig_ax, di, si;
-} __attribute__((preserve_access_index));
-#else
-#define NP_32_BIT_PROGRAM (1 << 22) /* arch/arm64/include/asm/thread_info.h, TIF_32BIT */
-struct thread_info {
-	unsigned long flags;
-} __attribute__((preserve_access_index));
-struct pt_regs___arm64 {
-	__u64 regs[31];
-	__u64 orig_x0;
-	__s32 syscallno;
-} __attribute__((preserve_access_index));
-#endif
-struct task_struct___thread_info {
-	struct thread_info thread_info;
-} __attribute__((preserve_access_index));
 
 /* Of a thread, by its number in the first pid namespace. */
 struct np_followed_thread {
@@ -166,45 +144,23 @@ static __always_inline void take_awaited_file(struct task_struct *task, __u32 ho
 		take_file(task, (__u32)descriptor, event);
 }
 
-/* System calls of 32-bit programs have numbers of their own, which the rules do not know. */
-static __always_inline int is_in_32_bit_call(struct task_struct *task)
-{
-	const struct task_struct___thread_info *with_info = (void *)task;
-#if defined(__TARGET_ARCH_x86)
-	return bpf_core_field_exists(with_info->thread_info.status) &&
-	       (with_info->thread_info.status & NP_32_BIT_CALL) != 0;
-#else
-	return (with_info->thread_info.flags & NP_32_BIT_PROGRAM) != 0;
-#endif
-}
-
 /* Why the current thread leaves its CPU. */
 static __always_inline void take_cause(struct task_struct *task, __u32 state, int preempted, struct np_switch *event)
 {
-	__s64 system_call = NP_NO_SYSTEM_CALL;
-	__u64 first = 0, second = 0;
 	event->out.state = state;
 	event->out.device = 0;
 	event->out.file_type = 0;
 	event->out.flags = (preempted ? NP_SWITCH_PREEMPTED : 0) |
 			   (BPF_CORE_READ_BITFIELD(task, in_iowait) ? NP_SWITCH_IO_WAIT : 0);
 	event->out.system_call = NP_NO_SYSTEM_CALL;
-	if (state == 0 || preempted || task->flags & NP_NO_USER_SIDE || is_in_32_bit_call(task))
+	if (state == 0 || preempted || task->flags & NP_NO_USER_SIDE || np_is_in_32_bit_call(task))
 		return;
-#if defined(__TARGET_ARCH_x86)
-	struct pt_regs___x86 *registers = (void *)bpf_task_pt_regs(task);
-	system_call = (__s64)registers->orig_ax;
-	first = registers->di;
-	second = registers->si;
-#else
-	struct pt_regs___arm64 *registers = (void *)bpf_task_pt_regs(task);
-	system_call = registers->syscallno;
-	first = registers->orig_x0;
-	second = registers->regs[1];
-#endif
+	const struct pt_regs___call *registers = (void *)bpf_task_pt_regs(task);
+	const __s64 system_call = np_system_call_of(registers);
 	event->out.system_call = (__s32)system_call;
 	if (system_call >= 0 && system_call < NP_MOST_SYSTEM_CALLS)
-		take_awaited_file(task, np_files[system_call], first, second, event);
+		take_awaited_file(task, np_files[system_call], np_first_argument(registers),
+				  np_second_argument(registers), event);
 }
 
 /* 0: there is no room. */

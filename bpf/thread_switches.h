@@ -8,7 +8,8 @@
 
 #include <linux/types.h>
 
-#define NP_MOST_SYSTEM_CALLS 512
+#include "bpf/system_call.h"
+
 #define NP_NO_SYSTEM_CALL (-1)
 #define NP_MOST_FOLLOWED_THREADS 16384 /* at a time */
 

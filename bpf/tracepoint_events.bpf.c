@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Tracepoints as the kernel wrote them: one program for all, attached to each with its number as cookie. Copies the
- * record of a recorded process into the ring of the CPU. What drivers do without tracepoints is in driver_probes.bpf.h.
+ * record of a recorded process into the ring of the CPU. System calls come a shorter way: system_calls.bpf.h. What
+ * drivers do without tracepoints is in driver_probes.bpf.h.
  *
  * It returns 1 always: 0 would hide the event from every other perf user of the tracepoint.
  */
@@ -25,6 +26,20 @@ struct {
 
 /* Events for which a ring had no room, by tracepoint. */
 __u64 np_dropped[NP_MOST_TRACEPOINTS];
+
+/* System calls may be interrupted by other events: where both are recorded, those of the CPU's go to rings behind
+ * these. */
+const volatile __u32 np_first_ring_of_calls = 0;
+
+static __always_inline __u32 ring_of_others(void)
+{
+	return bpf_get_smp_processor_id();
+}
+
+static __always_inline __u32 ring_of_calls(void)
+{
+	return np_first_ring_of_calls + bpf_get_smp_processor_id();
+}
 
 /* Another recorder has the events NP_OF_HOST. */
 __u8 np_host_is_elsewhere = 0;
@@ -97,12 +112,12 @@ static __always_inline void count_dropped(__u32 number)
 }
 
 /* Fields that are pointers to texts, as drivers like them, mean nothing outside the kernel. Puts the texts, one after
- * the other, behind the fields and returns where they end. */
-static __always_inline __u64 take_texts(char *fields, __u64 end, const struct np_tracepoint *tracepoint)
+ * the other, behind the fields, of which there are at most `most` bytes, and returns where they end. */
+static __always_inline __u64 take_texts(char *fields, __u64 most, __u64 end, const struct np_tracepoint *tracepoint)
 {
 	for (__u32 i = 0; i < NP_MOST_TEXTS; i++) {
 		const __u64 at = tracepoint->text_offsets[i] - NP_COMMON_FIELDS;
-		if (i >= tracepoint->texts || at > NP_LARGEST_TRACEPOINT - sizeof(__u64))
+		if (i >= tracepoint->texts || at > most - sizeof(__u64))
 			break;
 		const void *text = (void *)*(__u64 *)(fields + at);
 		char *to = fields + end;
@@ -126,8 +141,8 @@ int np_tracepoint(void *record)
 	if (!tracepoint)
 		return 1;
 	const __u64 time_ns = bpf_ktime_get_ns();
-	struct np_tracepoint_event *event =
-		(void *)np_room_for(&room, sizeof(*event) + NP_LARGEST_TRACEPOINT + NP_MOST_TEXTS * NP_TEXT_BYTES);
+	struct np_tracepoint_event *event = (void *)np_room_of(
+		ring_of_others(), &room, sizeof(*event) + NP_LARGEST_TRACEPOINT + NP_MOST_TEXTS * NP_TEXT_BYTES);
 	if (!event) {
 		count_dropped(number);
 		return 1;
@@ -140,8 +155,9 @@ int np_tracepoint(void *record)
 	char *fields = (char *)(event + 1);
 	bpf_probe_read_kernel(fields, size, record + NP_COMMON_FIELDS);
 	fill(event, time_ns, instruction(record, tracepoint), number, size);
-	np_put(&room, sizeof(*event) + take_texts(fields, size, tracepoint));
+	np_put(&room, sizeof(*event) + take_texts(fields, NP_LARGEST_TRACEPOINT, size, tracepoint));
 	return 1;
 }
 
 #include "bpf/driver_probes.bpf.h"
+#include "bpf/system_calls.bpf.h"

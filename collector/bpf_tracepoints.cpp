@@ -18,6 +18,7 @@
 #include "collector/driver_probes.hpp"
 #include "collector/libbpf_messages.hpp"
 #include "collector/mapped_rings.hpp"
+#include "collector/system_calls.hpp"
 #include "recording/bytes.hpp"
 #include "recording/event_formats.hpp"
 #include "recording/records.hpp"
@@ -89,6 +90,7 @@ struct BpfTracepoints::Impl {
 	std::unique_ptr<tracepoint_events_bpf, CloseProgram> program;
 	MappedRings rings;
 	std::optional<DriverProbes> probes;
+	std::optional<SystemCalls> calls;
 	std::vector<BpfLink> links;
 	std::vector<Tracepoint> tracepoints; // by the number that the program knows
 	std::string *to = nullptr;           // while draining
@@ -110,17 +112,20 @@ Status BpfTracepoints::Impl::load(const Plan &plan, std::size_t wanted_bytes)
 	program->rodata->np_namespace_inode = pids.inode;
 	program->rodata->np_record_all = plan.target.kind == Target::Kind::machine;
 	program->rodata->np_ring_chunks = static_cast<uint32_t>(ring_bytes / NP_RING_CHUNK);
-	const std::vector<unsigned> &cpus = plan.events.front().cpus; // of the side band: all of them
 	if (Status chosen = DriverProbes::choose_programs(plan, program.get()); !chosen.ok())
 		return chosen;
+	const auto numbers = SystemCalls::choose_programs(plan, program.get());
+	if (!numbers.ok())
+		return numbers.error();
 	probes.emplace(program.get());
-	int error = MappedRings::size(ring_maps(), cpus, ring_bytes);
+	calls.emplace(program.get());
+	int error = MappedRings::size(ring_maps(), *numbers, ring_bytes);
 	if (error == 0)
 		error = tracepoint_events_bpf__load(program.get());
 	if (error != 0)
 		return failure("load", -error);
 	std::string_view doing;
-	if (!rings.map(ring_maps(), cpus, ring_bytes, &doing))
+	if (!rings.map(ring_maps(), *numbers, ring_bytes, &doing))
 		return failure(doing, errno);
 	return Done{};
 }
@@ -162,6 +167,10 @@ Status BpfTracepoints::Impl::attach(const PlannedEvent &event, std::size_t index
 	tracepoints.push_back(std::move(tracepoint));
 	if (event.probe)
 		return probes->add(event, number, &links);
+	if (const auto place = system_call_place(event.name, *event.tracepoint_format)) {
+		calls->add(*place, number);
+		return Done{};
+	}
 	perf_event_attr attr = {};
 	attr.size = recording::kAttrSize;
 	attr.type = PERF_TYPE_TRACEPOINT;
@@ -270,7 +279,8 @@ Result<BpfTracepoints> BpfTracepoints::open(const Plan &plan, pid_t program, std
 		if (plan.events[i].by_bpf)
 			if (Status attached = impl->attach(plan.events[i], i); !attached.ok())
 				return attached.error();
-	if (Status attached = impl->probes->attach_calls(&impl->links); !attached.ok())
+	impl->probes->name_calls(&*impl->calls);
+	if (Status attached = impl->calls->attach(&impl->links); !attached.ok())
 		return attached.error();
 	return BpfTracepoints(std::move(impl));
 }

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
+#include <sys/syscall.h>
 #include <tracepoint_events.skel.h>
 
 #include <algorithm>
@@ -20,10 +21,10 @@ using recording::DriverProbe;
 // Calls that are of one kind for a description.
 constexpr struct {
 	np_probed_call_kind kind;
-	const char *name;
+	uint32_t number;
 } kCalls[] = {
-	{NP_CALL_IOCTL, "ioctl"}, {NP_CALL_READ, "read"},      {NP_CALL_READ, "pread64"},
-	{NP_CALL_WRITE, "write"}, {NP_CALL_WRITE, "pwrite64"},
+	{NP_CALL_IOCTL, SYS_ioctl}, {NP_CALL_READ, SYS_read},      {NP_CALL_READ, SYS_pread64},
+	{NP_CALL_WRITE, SYS_write}, {NP_CALL_WRITE, SYS_pwrite64},
 };
 
 np_probed_call_kind kind_of(const DriverProbe &probe)
@@ -62,8 +63,6 @@ Status DriverProbes::choose_programs(const Plan &plan, tracepoint_events_bpf *pr
 		if (const int code = bpf_program__set_autoload(one, wanted); code != 0)
 			error = code;
 	};
-	choose(programs.np_call_begin, calls);
-	choose(programs.np_call_end, calls);
 	choose(programs.np_function_begin,
 	       any([](const PlannedProbe &probe) { return !probe.probe.is_call() && !probe.at_end; }));
 	choose(programs.np_function_end,
@@ -141,31 +140,12 @@ void DriverProbes::attach_function(const PlannedEvent &event, uint32_t number, s
 	take_libbpf_message();
 }
 
-Status DriverProbes::attach_calls(std::vector<BpfLink> *links)
+void DriverProbes::name_calls(SystemCalls *calls) const
 {
-	for (const auto &call : kCalls) {
-		const bool wanted = std::any_of(calls_.begin(), calls_.end(), [&](const auto &known) {
-			return std::get<1>(known.first) == call.kind;
-		});
-		if (!wanted)
-			continue;
-		LIBBPF_OPTS(bpf_tracepoint_opts, options, .bpf_cookie = static_cast<__u64>(call.kind));
-		const bool has_ends = std::any_of(calls_.begin(), calls_.end(), [&](const auto &known) {
-			return std::get<1>(known.first) == call.kind && known.second.end != NP_NOT_WANTED;
-		});
-		for (const bool at_end : {true, false}) { // an end without a begin is no event
-			if (at_end && !has_ends)
-				continue;
-			const bpf_program *program =
-				at_end ? program_->progs.np_call_end : program_->progs.np_call_begin;
-			const std::string name = fmt::format("sys_{}_{}", at_end ? "exit" : "enter", call.name);
-			links->emplace_back(
-				bpf_program__attach_tracepoint_opts(program, "syscalls", name.c_str(), &options));
-			if (!links->back())
-				return failure("attach", errno);
-		}
-	}
-	return Done{};
+	for (const auto &call : kCalls)
+		for (const auto &[key, known] : calls_)
+			if (std::get<1>(key) == call.kind)
+				calls->probe(call.number, call.kind, known.end != NP_NOT_WANTED);
 }
 
 } // namespace neuroperf::collector

@@ -12,6 +12,7 @@
 #include "bpf/driver_probe.h"
 #include "collector/bpf_support.hpp"
 #include "collector/plan.hpp"
+#include "collector/system_calls.hpp"
 #include "recording/result.hpp"
 
 struct tracepoint_events_bpf;
@@ -28,7 +29,7 @@ public:
 	// `number`: of the event, as the program knows it. A function that cannot be probed is kept in problems().
 	Status add(const PlannedEvent &event, uint32_t number, std::vector<BpfLink> *links);
 	// Once all are added.
-	Status attach_calls(std::vector<BpfLink> *links);
+	void name_calls(SystemCalls *calls) const;
 
 	// "rknpu:done_begin (rknpu_job_done): Invalid argument"
 	const std::vector<std::string> &problems() const { return problems_; }

@@ -8,6 +8,7 @@
 #include <bit>
 
 #include "collector/shared_rings.hpp"
+#include "collector/system_calls.hpp"
 
 namespace neuroperf::collector {
 namespace {
@@ -69,8 +70,11 @@ PlanItem memory_item(const Plan &plan, const RecordOptions &options, const HostS
 	};
 	if (!plan.events.empty())
 		add(plan.ring_pages * host.page_size, "perf events");
-	if (std::any_of(plan.events.begin(), plan.events.end(), [](const PlannedEvent &event) { return event.by_bpf; }))
-		add(tracepoint_ring_bytes(options, cpus), "tracepoints");
+	const PlannedCalls calls = planned_calls(plan);
+	if (calls.are_apart())
+		add(tracepoint_ring_bytes(options, cpus), "system calls");
+	if (calls.any || calls.others)
+		add(tracepoint_ring_bytes(options, cpus), calls.are_apart() ? "other tracepoints" : "tracepoints");
 	if (plan.anatomy)
 		add(switch_ring_bytes(options), "switches");
 	if (!plan.runtimes.empty())

@@ -5,6 +5,7 @@
  *     fixed_work compute N     N rounds of recursive arithmetic, 40 frames deep
  *     fixed_work calls N       N system calls (getppid)
  *     fixed_work paths N       N system calls with a path (faccessat)
+ *     fixed_work yields N      N system calls that ask the scheduler (sched_yield)
  *     fixed_work ioctls N      N ioctls of the null device, which knows none of them
  *     fixed_work threads N     N threads that wait; prints "ready", ends when its input does
  *
@@ -86,6 +87,9 @@ int main(int argc, char **argv)
 	else if (strcmp(what, "paths") == 0)
 		for (i = 0; i < count; i++)
 			syscall(SYS_faccessat, AT_FDCWD, "/dev", F_OK);
+	else if (strcmp(what, "yields") == 0)
+		for (i = 0; i < count; i++)
+			syscall(SYS_sched_yield);
 	else if (strcmp(what, "ioctls") == 0)
 		ioctls(count);
 	else if (strcmp(what, "threads") == 0)

@@ -10,7 +10,7 @@ import sys
 import time
 import unittest
 
-from support import NEUROPERF, IntegrationTest, best_of_three, require, require_root, run
+from support import NEUROPERF, IntegrationTest, best_of_three, program, require, require_root, run
 
 TRACEPOINT = "syscalls:sys_enter_getppid"
 BY_BPF = re.compile(r"ok +tracepoints: .*by a BPF program")
@@ -132,8 +132,8 @@ class TracepointsByBpf(IntegrationTest):
     def test_bursts_wake_the_recorder_up(self):
         """Each is more than a ring holds, and comes while the recorder is asleep."""
         bursts, calls = 6, 100_000
-        program = f"import os, time\nfor _ in range({bursts}):\n time.sleep(0.3)\n for _ in range({calls}): os.getppid()"
-        recording = self.record(sys.executable, "-c", program, options=("-m", "4M", "-e", "syscalls:sys_enter_getppid"))
+        code = f"import os, time\nfor _ in range({bursts}):\n time.sleep(0.3)\n for _ in range({calls}): os.getppid()"
+        recording = self.record(sys.executable, "-c", code, options=("-m", "4M", "-e", "syscalls:sys_enter_getppid"))
         self.assert_recorded(recording)
         self.assertEqual((recording.summary.samples, recording.summary.lost), (bursts * calls, 0))
 
@@ -152,13 +152,14 @@ class TracepointsByBpf(IntegrationTest):
     def test_events_are_those_that_perf_records(self):
         """Texts of any length, numbers, addresses, CPU, thread, process: all but the time."""
         require(self, "perf", shutil.which("perf") is not None, "perf is not installed")
-        program = self.file("a" * 150)
-        shutil.copy("/bin/true", program)
-        events = "sched:sched_process_exec,sched:sched_process_fork,syscalls:sys_enter_openat,syscalls:sys_exit_openat"
+        copy = self.file("a" * 150)
+        shutil.copy("/bin/true", copy)
+        events = ",".join(("sched:sched_process_exec", "sched:sched_process_fork", *(
+            f"syscalls:sys_{side}_{call}" for call in ("openat", "mmap", "newfstatat", "close") for side in ("enter", "exit"))))
         # perf beside us, on the same program. It begins with the exec; we with perf, which may do what it likes.
         done = run([NEUROPERF, "record", "-q", "-o", self.file("recording.data"), "-e", events, "perf", "record", "-q",
                     "-N", "-o", self.file("theirs.data"), "-e", events, "sh", "-c",
-                    f"{program}; {program[:-20]}; /bin/true"])
+                    f"{copy}; {copy[:-20]}; /bin/true"])
         self.assertEqual(done.returncode, 0, done.stderr)
         ours, theirs = self.tracepoints("recording.data"), self.tracepoints("theirs.data")
         threads = {line.split("/")[1].split()[0] for line in theirs}
@@ -171,6 +172,24 @@ class TracepointsByBpf(IntegrationTest):
         """All that a recording tells of each event but the time, in the order of time."""
         text = run([NEUROPERF, "script", "-i", self.file(name)]).stdout
         return re.findall(r"^\S+ (\d+/\d+ (?:sched|syscalls):.*)$", text, re.M)
+
+    def test_calls_of_32_bits_are_not_taken_for_others(self):
+        """162 sleeps in these, and is sync() elsewhere. The kernel has no tracepoints for them."""
+        recording = self.record(program("calls_of_32_bits"), "5", options=("-e", "syscalls:sys_enter_sync,syscalls:sys_exit_sync"))
+        require(self, "calls_of_32_bits", recording.status == 0, "this kernel has no system calls of 32 bits")
+        self.assertEqual(recording.summary.samples, 0)
+
+    def test_interrupts_in_system_calls(self):
+        """What they tell does not get into what the call is just telling."""
+        calls = 1_000_000
+        events = f"{TRACEPOINT},irq_vectors:local_timer_entry,timer:hrtimer_expire_entry,irq:softirq_entry"
+        recording = self.record(sys.executable, "-c", f"import os\nfor _ in range({calls}): os.getppid()",
+                                options=("-m", "64M", "-e", "cpu-clock", "-F", "9000", "-e", events))
+        self.assert_recorded(recording)
+        counts = {row["event"]: row["samples"] for row in recording.report()["events"]}
+        self.assertEqual(recording.report()["totals"]["lost"], 0)
+        self.assertEqual(counts.pop(TRACEPOINT), calls)
+        self.assertGreater(counts["irq_vectors:local_timer_entry"], 1000)
 
     def test_call_chains_come_by_perf(self):
         self.record_servant("calls(100)", "-g")
