@@ -564,9 +564,10 @@ void plan_runtimes(std::vector<RuntimeDescription> runtimes, const RecordOptions
 		for (RuntimePlace &place : runtime.places) {
 			if (!options.per_shape)
 				place.reads.leave_out_shape();
-			place.successive &= options.begins_only && runtime.has_inferences();
+			place.successive &= runtime.has_inferences();
 		}
 	plan->runtimes = std::move(runtimes);
+	plan->begins_only = options.begins_only;
 	plan->probe_budget = probe_budget(options, host, plan->frequency_hz);
 }
 

@@ -7,6 +7,9 @@
 // in pays it back first: over longer times no more than the share is spent. It never holds more than that: what has
 // been saved in idle time is not spent at once.
 //
+// What can be done without goes first, for good, where that is enough: up to kCredit may be owed then, until that is
+// known, and until they are gone.
+//
 // Those that stay may cost more than the share by themselves. Then it cannot be kept, and others go only if they would
 // cost something too.
 #pragma once
@@ -27,7 +30,8 @@ public:
 	// What is taken off stays off: it cannot be put back in time.
 	void drop_for_good() { for_good_ = true; }
 
-	void add_hit(uint64_t cost_ns, bool may_be_sampled, uint32_t thread);
+	// `is_spare`: of those that may be sampled, one that can be done without.
+	void add_hit(uint64_t cost_ns, bool may_be_sampled, uint32_t thread, bool is_spare = false);
 	// Taking probes off, or putting them back, has cost so much.
 	void add_switch(uint64_t cost_ns) { switch_cost_ns_ += cost_ns; }
 	// Once, ends begin to be seen: hits up to the next settling, which came before, do not use up what is lent at
@@ -45,6 +49,8 @@ public:
 	uint64_t hits_left() const;
 
 	bool is_on() const { return on_; }
+	// Whether those that can be done without are to be there.
+	bool wants_spare() const { return with_spare_; }
 	uint64_t times_off() const { return times_off_; }
 	// Since the first hit: how long, and how much of it they were there.
 	uint64_t watched_ns() const { return watched_ns_; }
@@ -57,22 +63,28 @@ private:
 	static constexpr std::size_t kMostThreads = 4096; // that are told apart in a round
 
 	struct Spent {
-		double kept_ns = 0, sampled_ns = 0, worked_ns = 0; // the last: time of all threads at work
+		double kept_ns = 0, sampled_ns = 0, spare_ns = 0; // the last: part of the one before
+		double worked_ns = 0;                             // time of all threads at work
 
 		double share_of_kept() const { return worked_ns > 0 ? kept_ns / worked_ns : 0; }
 		void add(const Spent &more)
 		{
 			kept_ns += more.kept_ns;
 			sampled_ns += more.sampled_ns;
+			spare_ns += more.spare_ns;
 			worked_ns += more.worked_ns;
 		}
+		void add_lately(const Spent &more); // and forgets by and by what was long ago
 	};
 	bool helps_to_take_off() const;
+	bool is_enough_without_spare() const;
+	double most_owed_ns() const { return !with_spare_ || is_enough_without_spare() ? kCreditNs : 0; }
 
 	double share_, tokens_ns_ = kCreditNs, owed_ns_ = kCreditNs;
-	bool for_good_ = false, on_ = true, begun_ = false, forgiving_ = false, forgiven_ = false;
-	uint64_t sampled_cost_ns_ = 0, kept_cost_ns_ = 0, switch_cost_ns_ = 0; // since it was settled
-	Spent all_, lately_;
+	bool for_good_ = false, on_ = true, with_spare_ = true, begun_ = false, forgiving_ = false, forgiven_ = false;
+	uint64_t sampled_cost_ns_ = 0, spare_cost_ns_ = 0, kept_cost_ns_ = 0,
+		 switch_cost_ns_ = 0;             // since it was settled
+	Spent all_, lately_, lately_on_;          // the last: while they were there
 	uint64_t hits_ = 0, cost_of_hits_ns_ = 0; // in all
 	std::set<uint32_t> threads_;              // likewise
 	std::size_t at_work_ = 1;                 // threads, when they were last seen

@@ -135,10 +135,14 @@ void write_notes_of_runtimes(const RuntimeProbes &runtimes, RecorderLog *log)
 		log->write_note(
 			kNotice, "runtime_ends_derived",
 			fmt::format("{} calls of layers are taken to last until the next one of their thread began, "
-				    "or their inference ended (--begins-only): what the runtime did in between is "
-				    "in their times",
-				    counts.spans.ended_by_next),
-			"");
+				    "or their inference ended ({}): what the runtime did in between is in their times",
+				    counts.spans.ended_by_next,
+				    counts.ends_dropped
+					    ? fmt::format("probes at their ends too would have cost more than the "
+							  "probe budget of {:g} %",
+							  runtimes.probe_budget() * 100)
+					    : "--begins-only"),
+			counts.ends_dropped ? "see their ends too, and disturb more: --probe-budget 100" : "");
 	if (counts.not_put_back > 0)
 		log->write_note(kDataLoss, "runtime_not_put_back",
 				fmt::format("{} probes that were taken off for the probe budget could not be put back: "

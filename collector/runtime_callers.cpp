@@ -28,7 +28,7 @@ void RuntimeCallers::add_named(const FileKey &key, int file, const std::string &
 {
 	Spots spots;
 	for (const uint64_t offset : offsets)
-		find({key, offset}, file, path, true, place, &spots);
+		find({key, offset}, file, path, Kind::sampled, place, &spots);
 	attach(file, &spots);
 }
 
@@ -69,11 +69,12 @@ void RuntimeCallers::look_at(const RuntimeCaller &caller, const FileMapping &map
 	auto file = open_mapped_file(static_cast<int>(caller.pid), mapping);
 	if (!file.ok())
 		return; // it has ended since
-	find(place, file->get(), mapping.path, caller.is_sampled, std::nullopt, to);
+	const Kind kind = !caller.is_sampled ? Kind::kept : caller.is_successive ? Kind::spare : Kind::sampled;
+	find(place, file->get(), mapping.path, kind, std::nullopt, to);
 	to->file = std::move(*file);
 }
 
-void RuntimeCallers::find(const Place &place, int file, const std::string &path, bool sampled,
+void RuntimeCallers::find(const Place &place, int file, const std::string &path, Kind kind,
 			  std::optional<uint16_t> of_place, Spots *to)
 {
 	if (!probed_.try_emplace(place, false).second)
@@ -89,26 +90,37 @@ void RuntimeCallers::find(const Place &place, int file, const std::string &path,
 		return;
 	}
 	const uint32_t number = spans_.add_return(point->pushed_bytes, point->cost, of_place);
-	sampled_.push_back(sampled);
-	(sampled ? to->sampled : to->kept).push_back({place, {place.second + point->offset, number}});
+	kinds_.push_back(kind);
+	to->of_kind[kind].push_back({place, {place.second + point->offset, number}});
 }
 
 void RuntimeCallers::attach(int file, Spots *spots)
 {
-	attach_some(file, spots->kept, false);
-	attach_some(file, spots->sampled, true);
+	for (const auto &[kind, some] : spots->of_kind)
+		attach_some(file, some, kind);
 }
 
-void RuntimeCallers::attach_some(int file, const std::vector<std::pair<Place, UprobeSpot>> &some, bool sampled)
+void RuntimeCallers::drop_spare()
+{
+	probes_.drop();
+	for (const Place &place : std::exchange(spare_, {}))
+		probed_.erase(place);
+}
+
+void RuntimeCallers::attach_some(int file, const std::vector<std::pair<Place, UprobeSpot>> &some, Kind kind)
 {
 	std::vector<UprobeSpot> spots;
 	for (const auto &[place, spot] : some)
 		spots.push_back(spot);
-	const std::size_t attached = probes_.add(kind_, program_, file, std::move(spots), sampled);
+	const std::size_t attached =
+		probes_.add(kind_, program_, file, std::move(spots), kind != Kind::kept, {}, kind == Kind::spare);
 	if (attached < some.size())
 		counts_.problem = std::strerror(errno);
 	for (std::size_t i = 0; i < attached; i++) // which ones the kernel refused it does not say
 		probed_[some[i].first] = true;
+	if (kind == Kind::spare)
+		for (const auto &[place, spot] : some)
+			spare_.push_back(place);
 }
 
 } // namespace neuroperf::collector

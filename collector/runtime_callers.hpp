@@ -38,21 +38,27 @@ public:
 	// Behind those calls that `spans` has met since the last time. The kernel takes as long for one as for many.
 	void add_met();
 
+	// Ends of layers that follow each other are not needed any more.
+	void drop_spare();
+
 	// Whether the probe of this number may be taken off for a while.
-	bool may_be_sampled(uint32_t number) const { return number < sampled_.size() && sampled_[number]; }
+	bool may_be_sampled(uint32_t number) const { return number < kinds_.size() && kinds_[number] != Kind::kept; }
+	// Whether it is for ends of layers that follow each other.
+	bool is_spare(uint32_t number) const { return number < kinds_.size() && kinds_[number] == Kind::spare; }
 	const RuntimeCallersCounts &counts() const { return counts_; }
 
 private:
 	using Place = std::pair<FileKey, uint64_t>; // offset in the file that a call returns to
+	enum class Kind { kept, sampled, spare };
 	struct Spots {
 		UniqueFd file;
-		std::vector<std::pair<Place, UprobeSpot>> kept, sampled;
+		std::map<Kind, std::vector<std::pair<Place, UprobeSpot>>> of_kind;
 	};
 	void look_at(const RuntimeCaller &caller, const FileMapping &mapping, Spots *to);
-	void find(const Place &place, int file, const std::string &path, bool sampled, std::optional<uint16_t> of_place,
+	void find(const Place &place, int file, const std::string &path, Kind kind, std::optional<uint16_t> of_place,
 		  Spots *to);
 	void attach(int file, Spots *spots);
-	void attach_some(int file, const std::vector<std::pair<Place, UprobeSpot>> &some, bool sampled);
+	void attach_some(int file, const std::vector<std::pair<Place, UprobeSpot>> &some, Kind kind);
 
 	RuntimeSpans &spans_;
 	SwitchedProbes &probes_;
@@ -60,7 +66,8 @@ private:
 	const bpf_program *program_ = nullptr;
 	bool wide_nops_are_calls_ = false;
 	std::map<Place, bool> probed_; // places that were looked at
-	std::vector<bool> sampled_;    // by number of the probe
+	std::vector<Kind> kinds_;      // by number of the probe
+	std::vector<Place> spare_;
 	RuntimeCallersCounts counts_;
 };
 

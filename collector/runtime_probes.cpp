@@ -46,6 +46,9 @@ constexpr uint64_t kReadyNs = 300'000'000;                // after a runtime, or
 constexpr uint64_t kSwitchNs = 30'000;                    // for which a program is held up, at each place
 constexpr uint64_t kHitNs = 1000, kSteppedHitNs = 16'000; // where it could not be measured
 
+// Ends of layers that follow each other are needed where more of these are in no inference of their thread.
+constexpr double kFewAlone = 0.05;
+
 struct CloseProgram {
 	void operator()(runtime_events_bpf *program) const { runtime_events_bpf__destroy(program); }
 };
@@ -62,6 +65,8 @@ struct RuntimeProbes::Impl {
 		: plan(of), cpus(std::move(on)), ring_bytes(bpf_ring_bytes(wanted_bytes)), budget(of.probe_budget),
 		  spans(kFirstId)
 	{
+		if (plan.begins_only)
+			spans.take_begins_alone();
 	}
 
 	Status load();
@@ -328,8 +333,9 @@ void RuntimeProbes::Impl::attach_entries(const RuntimeMatch &match, int file, Ru
 		if (function >= NP_MOST_FUNCTIONS || number >= told->last_place)
 			break;
 		(place.may_be_sampled() ? sampled : kept)
-			.push_back({found.probe_offset, NP_COOKIE(number, function, found.pushed_bytes,
-								  place.is_span() && !place.successive)});
+			.push_back({found.probe_offset,
+				    NP_COOKIE(number, function, found.pushed_bytes,
+					      place.is_span() && !(place.successive && plan.begins_only))});
 	}
 	told->functions_attached = probes.add(kind, program->progs.np_runtime_entry, file, std::move(kept), false);
 	auto *const functions = program->bss->np_functions;
@@ -348,6 +354,10 @@ void RuntimeProbes::Impl::attach_entries(const RuntimeMatch &match, int file, Ru
 void RuntimeProbes::Impl::keep_within_budget()
 {
 	const bool on = budget.settle(monotonic_now_ns(), probes.are_gone());
+	if (!budget.wants_spare() && !std::exchange(counts.ends_dropped, true)) {
+		callers.drop_spare();
+		spans.take_begins_alone();
+	}
 	const bool switches = on != probes.is_on();
 	if (!on && !switches && probes.are_gone())
 		spans.end_sampled(emit()); // nobody sees their ends
@@ -373,11 +383,14 @@ void RuntimeProbes::Impl::ask_again()
 
 void RuntimeProbes::Impl::add_to_budget(const np_runtime_event &event, HitClass hit)
 {
-	const bool sampled = hit.at == HitClass::At::behind_call ? callers.may_be_sampled(event.function)
-								 : spans.places()[event.place].place->may_be_sampled();
+	const bool is_end = hit.at == HitClass::At::behind_call;
+	const bool sampled =
+		is_end ? callers.may_be_sampled(event.function) : spans.places()[event.place].place->may_be_sampled();
+	const bool spare = is_end && callers.is_spare(event.function) &&
+			   spans.counts().successive_alone < kFewAlone * static_cast<double>(spans.counts().successive);
 	const uint64_t typical_ns = hit.cost == ProbeCost::stepped ? kSteppedHitNs : kHitNs;
 	const uint64_t measured_ns = costs.of(hit) ? costs.of(hit)->total_ns() : typical_ns;
-	budget.add_hit(static_cast<uint64_t>(kInPlace * static_cast<double>(measured_ns)), sampled, event.tid);
+	budget.add_hit(static_cast<uint64_t>(kInPlace * static_cast<double>(measured_ns)), sampled, event.tid, spare);
 }
 
 RuntimeSpans::Emit RuntimeProbes::Impl::emit()

@@ -55,6 +55,7 @@ struct RuntimeProbesCounts {
 	// How long the runtimes were at work, how much of that layers, operators and phases were recorded, and how
 	// often their probes were taken off: more than the probe budget allows would have cost.
 	uint64_t watched_ns = 0, sampled_on_ns = 0, times_off = 0;
+	bool ends_dropped = false;       // of layers that follow each other, likewise
 	double share_of_kept = 0;        // what probes that stay may have cost, of the time of threads in runtimes
 	uint64_t held = 0, not_held = 0; // threads that mapped a runtime, until its probes were there
 	uint64_t longest_hold_ns = 0;

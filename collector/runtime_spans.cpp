@@ -173,10 +173,12 @@ void RuntimeSpans::enter(const np_runtime_event &event, const Emit &emit)
 		counts_.too_deep++;
 		return;
 	}
-	const RuntimeCaller caller{event.pid, event.value, place.place->may_be_sampled()};
+	const RuntimeCaller caller{event.pid, event.value, place.place->may_be_sampled(), place.place->successive};
 	const bool submits = place.place->async == RuntimePlace::Async::begin;
-	const bool unwatched =
-		place.place->successive ? !has_inference(thread) : !submits && !is_watched(caller, event.time_ns);
+	const bool alone = place.place->successive && !has_inference(thread);
+	counts_.successive += place.place->successive && !start_up ? 1 : 0;
+	counts_.successive_alone += alone && !start_up ? 1 : 0;
+	const bool unwatched = lasts_until_next(*place.place) ? alone : !submits && !is_watched(caller, event.time_ns);
 	const Open call{stack, event.value, id, event.place, event.identity, thread.cost_ns, unwatched};
 	begin(call, event, emit);
 	if (!submits)
@@ -202,7 +204,7 @@ bool RuntimeSpans::is_of_same_object(const Open &call, const np_runtime_event &e
 	if (place.find.how != PlaceSearch::How::virtual_slot || !place.reads.identity.given() ||
 	    places_[call.place].place != &place || call.identity != event.identity)
 		return false;
-	const bool is_end_seen = !call.unwatched && !place.successive;
+	const bool is_end_seen = !call.unwatched && !lasts_until_next(place);
 	return stack < call.stack || (stack == call.stack && call.returns_to == event.value && is_end_seen);
 }
 
@@ -233,7 +235,7 @@ bool RuntimeSpans::has_inference(const Thread &thread) const
 
 void RuntimeSpans::end(const Open &open, const np_runtime_event &event, const Thread &thread, const Emit &emit)
 {
-	if (!is_successive(open) || !has_inference(thread))
+	if (!lasts_until_next(*places_[open.place].place) || !has_inference(thread))
 		return end_unseen(open, event.pid, event.tid, event.time_ns, emit);
 	counts_.ended_by_next++;
 	close(open, event, thread.cost_ns, emit);
@@ -326,6 +328,14 @@ void RuntimeSpans::watch_callers(uint64_t from_ns, const Emit &emit)
 	for (const RuntimeCaller &caller : std::exchange(taken_callers_, {}))
 		callers_[caller] = from_ns;
 	end_innermost([](const Open &call) { return call.unwatched; }, emit);
+}
+
+void RuntimeSpans::take_begins_alone()
+{
+	begins_alone_ = true;
+	callers_.clear();
+	fresh_callers_.clear();
+	taken_callers_.clear();
 }
 
 void RuntimeSpans::has_been_watched(const RuntimeCaller &caller)

@@ -35,7 +35,8 @@ namespace neuroperf::collector {
 struct RuntimeCaller {
 	uint32_t pid = 0;
 	uint64_t address = 0;
-	bool is_sampled = false; // what it calls may be left out for a while
+	bool is_sampled = false;    // what it calls may be left out for a while
+	bool is_successive = false; // what it calls follows each other
 	auto operator<=>(const RuntimeCaller &) const = default;
 };
 
@@ -51,6 +52,9 @@ struct RuntimeSpansCounts {
 	uint64_t without_number = 0;
 	uint64_t python_named = 0; // layers that have a name of Python's
 	uint64_t start_up = 0;     // hits outside of any inference of their runtime
+	// Calls of layers that follow each other, after the start-up, and of these those in no inference of their
+	// thread: where the last one ends is not known by what comes next.
+	uint64_t successive = 0, successive_alone = 0;
 };
 
 class RuntimeSpans {
@@ -78,6 +82,10 @@ public:
 	// What kind of hit it was; none if it is of nobody.
 	std::optional<HitClass> take(const np_runtime_event &event, const Emit &emit);
 	void take_names(const np_runtime_names &names);
+
+	// From now on ends of layers that follow each other are not watched: one lasts until the next one begins, or
+	// its inference ends. All callers are met anew.
+	void take_begins_alone();
 
 	// Those that were taken are watched from this time on. Layers that were called from where nobody watched have
 	// ended, or nobody will know when: they do not stay open for the samples of what comes behind. Inferences may
@@ -139,7 +147,7 @@ private:
 	bool is_watched(const RuntimeCaller &caller, uint64_t time_ns);
 	bool is_left_out(const np_runtime_event &event) const;
 	bool has_inference(const Thread &thread) const;
-	bool is_successive(const Open &call) const { return places_[call.place].place->successive; }
+	bool lasts_until_next(const RuntimePlace &place) const { return begins_alone_ && place.successive; }
 	bool may_be_sampled(const Open &call) const { return places_[call.place].place->may_be_sampled(); }
 	void end_innermost(const std::function<bool(const Open &call)> &has_ended, const Emit &emit);
 
@@ -150,6 +158,7 @@ private:
 	std::vector<std::array<uint64_t, kHitClasses>> entries_; // hits by place
 	ProbeCosts costs_;
 	uint64_t rests_until_ns_ = 0;
+	bool begins_alone_ = false;
 	std::map<RuntimeCaller, uint64_t> callers_; // since when they are watched; UINT64_MAX: not yet
 	std::vector<RuntimeCaller> fresh_callers_, taken_callers_;
 	std::unordered_map<uint32_t, Thread> threads_;

@@ -38,11 +38,11 @@ std::size_t SwitchedProbes::attach(const Group &group, Link *link)
 }
 
 std::size_t SwitchedProbes::add(UprobeKind kind, const bpf_program *program, int file, std::vector<UprobeSpot> spots,
-				bool switchable, ProbeCookies cookies)
+				bool switchable, ProbeCookies cookies, bool droppable)
 {
 	if (spots.empty())
 		return 0;
-	Group group{kind, program, UniqueFd(::fcntl(file, F_DUPFD_CLOEXEC, 0)), std::move(cookies), {}, {}};
+	Group group{kind, program, UniqueFd(::fcntl(file, F_DUPFD_CLOEXEC, 0)), std::move(cookies), {}, {}, droppable};
 	std::size_t attached = 0;
 	if (switchable && on_ && group.cookies.is_met) {
 		attached = add_idle(std::move(spots), &group);
@@ -143,6 +143,19 @@ std::size_t SwitchedProbes::switch_to(bool on)
 		}
 	work();
 	return std::exchange(refused_, 0);
+}
+
+void SwitchedProbes::drop()
+{
+	for (Group &group : switchable_) {
+		if (!group.droppable)
+			continue;
+		take_off(&group);
+		for (Link &link : group.idle)
+			taken_off_.add(std::move(link.probes));
+	}
+	std::erase_if(switchable_, [](const Group &group) { return group.droppable; });
+	work();
 }
 
 void SwitchedProbes::work()

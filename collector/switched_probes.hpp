@@ -33,12 +33,14 @@ class SwitchedProbes {
 public:
 	// Attaches; returns how many places the kernel took. Those that are `switchable` wait until they are on.
 	std::size_t add(UprobeKind kind, const bpf_program *program, int file, std::vector<UprobeSpot> spots,
-			bool switchable, ProbeCookies cookies = {});
+			bool switchable, ProbeCookies cookies = {}, bool droppable = false);
 	bool is_on() const { return on_; }
 	// What was taken off is off.
 	bool are_gone() const { return taken_off_.is_done(); }
 	// Taking off goes on beside the caller's work. Returns how many places the kernel refused since the last time.
 	std::size_t switch_to(bool on);
+	// Takes those off for good that are switchable and droppable.
+	void drop();
 	// Now and then: goes on with what is to be taken off, and while they are off takes off what is hit for the
 	// first time.
 	void work();
@@ -61,6 +63,7 @@ private:
 		ProbeCookies cookies;
 		Link switched;
 		std::vector<Link> idle; // on, and never hit
+		bool droppable = false;
 	};
 	static std::size_t attach(const Group &group, Link *link);
 	static std::size_t add_idle(std::vector<UprobeSpot> spots, Group *group);

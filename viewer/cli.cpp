@@ -92,7 +92,8 @@ void add_record(CLI::App &app, RecordCommand *command)
 			      options.probe_budget = percent / 100;
 		      },
 		      "How much of a thread's time probes in runtimes may cost, in percent (2, less what samples may "
-		      "cost); beyond it, layers are sampled; 100: no limit")
+		      "cost); beyond it, layers that follow each other are probed where they begin alone if that is "
+		      "enough, else layers are sampled; 100: no limit")
 		->check(CLI::Range(0.01, 100.0).description(""))
 		->type_name("PERCENT");
 	record->add_flag(

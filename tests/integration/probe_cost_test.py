@@ -88,6 +88,39 @@ class ProbeCost(support.IntegrationTest):
         self.assertRegex(script, r"neuroperf:runtime_probes runtime=0 hits=\d+ before_ns=[1-9]\d* after_ns=[1-9]\d* ")
         self.assertRegex(script, r"neuroperf:probed_end .*probe_ns=[1-9]")
 
+    def test_ends_that_are_known_without_probes_go_first(self):
+        """Where begins alone keep the budget, and ends too would not."""
+        description = json.loads(json.dumps(DESCRIPTION))
+        outer, inner = description["places"]
+        outer["means"], inner["means"], inner["successive"] = "inference", "layer", True
+        with open(self.file("nested.json"), "w", encoding="utf-8") as file:
+            json.dump(description, file)
+        calls, work = 3000, "400000"
+
+        def record(percent):
+            recording = self.record(support.program("nested_app"), LIBRARY, str(calls), work, options=(
+                "--runtime-file", self.file("nested.json"), "--probe-budget", f"{percent:.2f}"))
+            self.assert_recorded(recording)
+            report = recording.report()
+            return report, report["runtimes"][0], {item["code"]: item["text"] for item in report["quality"]}
+        _, whole, told = record(100)
+        self.assertNotIn("runtime_ends_derived", told)
+        # Of what the recorder takes hits to cost a program: kInPlace of runtime_probes.hpp times what it measured.
+        percent = 100 * 2.2 * whole["share_of_cpu"] * 0.75
+        report, without, told = record(percent)
+        self.assertNotIn("runtime_sampled", told)
+        self.assertEqual([row["calls"] for row in report["layers"]], [calls * INNER_CALLS])
+        self.assertIn("the probe budget", told["runtime_ends_derived"])
+        self.assertLess(without["hits"], 0.75 * whole["hits"])
+        # Layers lie in inferences one after the other.
+        (inference,) = report["inferences"]
+        self.assertLess(report["layers"][0]["total_ns"], 1.05 * inference["total_ns"])
+        self.assertGreater(report["layers"][0]["total_ns"], 0.3 * inference["total_ns"])
+        # A third of that is not enough for begins: then these are taken off now and then, and have their ends.
+        _, _, told = record(percent / 3)
+        self.assertIn("runtime_sampled", told)
+        self.assertNotIn("runtime_ends_derived", told)
+
     def test_the_trial_is_short_and_hits_of_it_are_nobodys(self):
         recording = self.record_nested()
         script = support.run([support.NEUROPERF, "script", "-i", recording.path]).stdout

@@ -134,14 +134,14 @@ protected:
 		cookies.is_met = std::move(is_met);
 		return cookies;
 	}
-	std::size_t add(ProbeCookies cookies)
+	std::size_t add(ProbeCookies cookies, std::size_t first = 0, bool droppable = false)
 	{
 		const UniqueFd file(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
 		std::vector<UprobeSpot> spots;
-		for (std::size_t i = 0; i < std::size(places_); i++)
+		for (std::size_t i = first; i < std::size(places_); i++)
 			spots.push_back({file_offset_of(reinterpret_cast<uint64_t>(places_[i])), i});
 		return probes_.add(UprobeKind::multi, program_->progs.np_usdt_trial, file.get(), spots, true,
-				   std::move(cookies));
+				   std::move(cookies), droppable);
 	}
 
 	std::vector<int (*)(int)> places_ = {np_place_0, np_place_1, np_place_2};
@@ -241,6 +241,25 @@ TEST_F(SwitchedProbesTest, ASecondProbeCountsInsteadOfTheFirst)
 	EXPECT_EQ(counting, (std::set<uint64_t>{1 + kOther, 2 + kOther, 3 + kOther, 9 + kOther}));
 	const Places rest = {1, 2, 3, 4, 5, 6, 7, 9};
 	EXPECT_EQ(settled(rest), rest);
+}
+
+TEST_F(SwitchedProbesTest, WhatIsDroppedDoesNotComeBack)
+{
+	const std::vector<int (*)(int)> all = places_;
+	places_.pop_back();
+	ASSERT_EQ(add(ProbeCookies{}), 2u);
+	places_ = all;
+	ASSERT_EQ(add(ProbeCookies{}, 2, true), 1u);
+	EXPECT_EQ(probed(), (Places{0, 1, 2}));
+	probes_.drop();
+	EXPECT_EQ(settled({0, 1}), (Places{0, 1}));
+	EXPECT_EQ(probes_.take_switched(), 1u);
+	probes_.switch_to(false);
+	EXPECT_EQ(settled({}), Places{});
+	EXPECT_EQ(probes_.switch_to(true), 0u);
+	EXPECT_EQ(probed(), (Places{0, 1}));
+	probes_.drop();
+	EXPECT_EQ(probed(), (Places{0, 1}));
 }
 
 TEST_F(SwitchedProbesTest, DetachTakesAllWhateverIsOn)

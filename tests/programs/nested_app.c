@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs nested_runtime, and says for how long, by its own clock: the median of nest_outer's calls.
-// usage: nested_app LIBRARY CALLS
+// usage: nested_app LIBRARY CALLS [WORK]
 #include <dlfcn.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -23,15 +23,17 @@ static int by_size(const void *left, const void *right)
 
 int main(int argc, char **argv)
 {
-	void *library = argc == 3 ? dlopen(argv[1], RTLD_NOW) : NULL;
-	const int calls = argc == 3 ? atoi(argv[2]) : 0;
+	void *library = argc >= 3 ? dlopen(argv[1], RTLD_NOW) : NULL;
+	const int calls = argc >= 3 ? atoi(argv[2]) : 0;
 	uint64_t *took = calls > 0 ? calloc((size_t)calls, sizeof *took) : NULL;
 	if (!library || !took) {
-		fprintf(stderr, "usage: nested_app LIBRARY CALLS (%s)\n", dlerror());
+		fprintf(stderr, "usage: nested_app LIBRARY CALLS [WORK] (%s)\n", dlerror());
 		return 1;
 	}
 	void (*outer)(uint64_t);
 	*(void **)&outer = dlsym(library, "nest_outer");
+	if (argc > 3)
+		*(int *)dlsym(library, "nest_work") = atoi(argv[3]);
 	usleep(100 * 1000); // as in tiny_app
 	for (int i = 0; i < calls; i++) {
 		const uint64_t begin = now_ns();

@@ -3,7 +3,9 @@
 // nothing, many times. What probes in nest_inner cost is far more than what it does.
 #include <stdint.h>
 
-enum { kInnerCalls = 20, kOuterWork = 4000 };
+enum { kInnerCalls = 20 };
+
+int nest_work = 4000; // of a call of nest_outer, in multiplications
 
 volatile uint64_t nest_result;
 
@@ -24,8 +26,9 @@ void (*volatile nest_called)(uint64_t) = nest_inner;
 
 __attribute__((noinline)) void nest_outer(uint64_t value)
 {
+	const int work = nest_work / kInnerCalls;
 	for (int call = 0; call < kInnerCalls; call++) {
-		for (int i = 0; i < kOuterWork / kInnerCalls; i++)
+		for (int i = 0; i < work; i++)
 			value = value * 6364136223846793005u + 1; // each needs the one before
 		nest_called(value);
 	}

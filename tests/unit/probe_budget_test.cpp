@@ -98,6 +98,79 @@ TEST_F(ProbeBudgetTest, ItTellsHowManyHitsAreLeft)
 	EXPECT_EQ(ProbeBudget(1).hits_left(), UINT64_MAX);
 }
 
+class SpareProbes : public testing::Test {
+protected:
+	// In rounds of 10 ms; of those that can be done without as long as they are wanted.
+	void go_on(uint64_t ms, double load, double spare)
+	{
+		for (const uint64_t end = now_ + ms * kMs; now_ < end;) {
+			now_ += 10 * kMs;
+			if (budget_.is_on())
+				budget_.add_hit(static_cast<uint64_t>(load * 10 * kMs), true, 1);
+			if (budget_.is_on() && budget_.wants_spare())
+				budget_.add_hit(static_cast<uint64_t>(spare * 10 * kMs), true, 1, true);
+			budget_.settle(now_);
+		}
+	}
+	void begin(double share)
+	{
+		budget_ = ProbeBudget(share);
+		budget_.add_hit(1, true, 1);
+		budget_.settle(now_);
+	}
+
+	uint64_t now_ = kMs;
+	ProbeBudget budget_ = ProbeBudget(1);
+};
+
+TEST_F(SpareProbes, GoFirstWhereThatIsEnough)
+{
+	begin(0.4);
+	go_on(60'000, 0.25, 0.25);
+	EXPECT_FALSE(budget_.wants_spare());
+	EXPECT_TRUE(budget_.is_on());
+	EXPECT_EQ(budget_.times_off(), 0u);
+	EXPECT_EQ(budget_.on_ns(), budget_.watched_ns());
+}
+
+TEST_F(SpareProbes, StayWhereTheBudgetIsKept)
+{
+	begin(0.6);
+	go_on(60'000, 0.25, 0.25);
+	EXPECT_TRUE(budget_.wants_spare());
+	EXPECT_EQ(budget_.times_off(), 0u);
+}
+
+TEST_F(SpareProbes, StayWhereTheOthersAloneAreTooMuch)
+{
+	begin(0.2);
+	go_on(60'000, 0.25, 0.25);
+	EXPECT_TRUE(budget_.wants_spare());
+	EXPECT_GT(budget_.times_off(), 50u);
+}
+
+TEST_F(SpareProbes, DoNotGoForGoodBecauseOfAMoment)
+{
+	begin(0.4);
+	go_on(20, 0.1, 2);
+	EXPECT_TRUE(budget_.wants_spare());
+	EXPECT_EQ(budget_.times_off(), 1u);
+}
+
+// While the kernel takes them off they still cost something.
+TEST_F(SpareProbes, AfterThemSomethingMayBeOwedAndNoMore)
+{
+	begin(0.4);
+	go_on(500, 0.25, 0.25);
+	ASSERT_FALSE(budget_.wants_spare());
+	go_on(50, 0.5, 0);
+	EXPECT_TRUE(budget_.is_on());
+	EXPECT_GT(budget_.hits_left(), 1u);
+	go_on(60'000, 0.8, 0);
+	EXPECT_GT(budget_.times_off(), 50u);
+	EXPECT_NEAR(static_cast<double>(budget_.on_ns()) / static_cast<double>(budget_.watched_ns()), 0.5, 0.02);
+}
+
 TEST_F(ProbeBudgetTest, HitsFromBeforeEndsWereSeenAreForgivenOnce)
 {
 	ProbeBudget budget(0.02);

@@ -261,6 +261,7 @@ TEST_F(Spans, RenewalsCostAndAreNoEvents)
 
 TEST_F(Spans, SuccessiveLayersLastUntilTheNextOneBegins)
 {
+	spans_.take_begins_alone();
 	runtime_.places[1].successive = true;
 	runtime_.places[1].find.how = PlaceSearch::How::virtual_slot;
 	spans_.set_costs(some_costs());
@@ -281,8 +282,37 @@ TEST_F(Spans, SuccessiveLayersLastUntilTheNextOneBegins)
 	EXPECT_EQ(emitted_[3].value, 200u + 1500) << "behind its own begin, and in front of the next one's";
 }
 
+// What is open then lasts until the next one begins too, and nobody looks for callers of such layers any more.
+TEST_F(Spans, BeginsAloneFromSomeTimeOn)
+{
+	returns_to_ = 0x5000;
+	runtime_.places[1].successive = true;
+	name(0x10, "conv");
+	enter(0, 1000);
+	enter(1, 900, 0x10);
+	enter(1, 900, 0x10);
+	EXPECT_THAT(spans_.take_callers(), testing::Contains(testing::Field(&RuntimeCaller::is_successive, true)));
+	spans_.watch_callers(0, emit_);
+	enter(1, 900, 0x10);
+	spans_.take_begins_alone();
+	enter(1, 900, 0x10);
+	leave(0, 1000);
+	EXPECT_THAT(events(), ElementsAre("[run", "+conv", "?conv", "+conv", "?conv", "+conv", "-conv", "+conv",
+					  "-conv", "]run"));
+	EXPECT_EQ(spans_.counts().ended_by_next, 2u);
+	EXPECT_THAT(spans_.take_callers(), testing::IsEmpty());
+	enter(0, 1000);
+	EXPECT_EQ(spans_.take_callers().size(), 1u) << "all others are met anew";
+	EXPECT_EQ(spans_.counts().successive, 4u);
+	EXPECT_EQ(spans_.counts().successive_alone, 0u);
+	leave(0, 1000);
+	enter(1, 900, 0x10);
+	EXPECT_EQ(spans_.counts().successive_alone, 1u);
+}
+
 TEST_F(Spans, SuccessiveLayersOutsideOfInferencesMayHaveEndedLongBefore)
 {
+	spans_.take_begins_alone();
 	runtime_.places[1].successive = true;
 	name(0x10, "conv");
 	enter(1, 900, 0x10);
