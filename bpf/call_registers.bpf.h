@@ -51,30 +51,21 @@ static __always_inline __u64 np_instruction_of(const struct pt_regs___call *regi
 #endif
 }
 
-static __always_inline __u64 np_first_argument(const struct pt_regs___call *registers)
-{
-#if defined(__TARGET_ARCH_x86)
-	return registers->di;
-#else
-	return registers->orig_x0;
-#endif
-}
+#define NP_CALL_ARGUMENTS 6
 
-static __always_inline __u64 np_second_argument(const struct pt_regs___call *registers)
+static __always_inline void np_arguments_of(const struct pt_regs___call *registers, __u64 *arguments)
 {
 #if defined(__TARGET_ARCH_x86)
-	return registers->si;
+	arguments[0] = registers->di;
+	arguments[1] = registers->si;
+	arguments[2] = registers->dx;
+	arguments[3] = registers->r10;
+	arguments[4] = registers->r8;
+	arguments[5] = registers->r9;
 #else
-	return registers->regs[1];
-#endif
-}
-
-static __always_inline __u64 np_third_argument(const struct pt_regs___call *registers)
-{
-#if defined(__TARGET_ARCH_x86)
-	return registers->dx;
-#else
-	return registers->regs[2];
+	arguments[0] = registers->orig_x0;
+	for (__u32 i = 1; i < NP_CALL_ARGUMENTS; i++)
+		arguments[i] = registers->regs[i];
 #endif
 }
 

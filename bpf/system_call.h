@@ -6,7 +6,7 @@
 #include <linux/types.h>
 
 #define NP_MOST_SYSTEM_CALLS 512
-#define NP_CALL_VALUES 6
+#define NP_CALL_VALUES 6 /* as many as a call has arguments */
 
 struct np_system_call {
 	__u16 begin, end; /* numbers of their events (np_tracepoints) plus 1; 0: not wanted */

@@ -70,13 +70,8 @@ int np_call_begin(__u64 *arguments)
 	const struct np_system_call *call = system_call_of(number);
 	if (!call)
 		return 0;
-#if defined(__TARGET_ARCH_x86)
-	const __u64 values[NP_CALL_VALUES] = {registers->di,  registers->si, registers->dx,
-					      registers->r10, registers->r8, registers->r9};
-#else
-	const __u64 values[NP_CALL_VALUES] = {registers->orig_x0, registers->regs[1], registers->regs[2],
-					      registers->regs[3], registers->regs[4], registers->regs[5]};
-#endif
+	__u64 values[NP_CALL_VALUES];
+	np_arguments_of(registers, values);
 	put_system_call(call->begin, number, values, np_instruction_of(registers));
 	if (call->probed)
 		probe_call_begin(call->probed - 1, values);
@@ -92,8 +87,11 @@ int np_call_end(__u64 *arguments)
 	if (!call)
 		return 0;
 	put_system_call(call->end, number, values, np_instruction_of(registers));
-	if (call->probed)
-		probe_call_end(np_second_argument(registers), np_third_argument(registers), (__s64)arguments[1]);
+	if (call->probed) {
+		__u64 given[NP_CALL_ARGUMENTS];
+		np_arguments_of(registers, given);
+		probe_call_end(given[1], given[2], (__s64)arguments[1]);
+	}
 	return 0;
 }
 

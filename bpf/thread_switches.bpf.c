@@ -157,10 +157,11 @@ static __always_inline void take_cause(struct task_struct *task, __u32 state, in
 		return;
 	const struct pt_regs___call *registers = (void *)bpf_task_pt_regs(task);
 	const __s64 system_call = np_system_call_of(registers);
+	__u64 arguments[NP_CALL_ARGUMENTS];
+	np_arguments_of(registers, arguments);
 	event->out.system_call = (__s32)system_call;
 	if (system_call >= 0 && system_call < NP_MOST_SYSTEM_CALLS)
-		take_awaited_file(task, np_files[system_call], np_first_argument(registers),
-				  np_second_argument(registers), event);
+		take_awaited_file(task, np_files[system_call], arguments[0], arguments[1], event);
 }
 
 /* 0: there is no room. */

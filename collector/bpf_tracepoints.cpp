@@ -167,26 +167,25 @@ Status BpfTracepoints::Impl::attach(const PlannedEvent &event, std::size_t index
 	tracepoints.push_back(std::move(tracepoint));
 	if (event.probe)
 		return probes->add(event, number, &links);
-	if (const auto place = system_call_place(event.name, *event.tracepoint_format)) {
-		calls->add(*place, number);
+	const auto place = system_call_place(event.name, *event.tracepoint_format);
+	if (place && calls->add(*place, number))
 		return Done{};
-	}
 	perf_event_attr attr = {};
 	attr.size = recording::kAttrSize;
 	attr.type = PERF_TYPE_TRACEPOINT;
 	attr.config = event.attr.config;
 	attr.disabled = 1;
 	// On any CPU: the program sees the tracepoint on all of them.
-	UniqueFd place(static_cast<int>(::syscall(SYS_perf_event_open, &attr, -1, static_cast<int>(event.cpus.front()),
-						  -1, PERF_FLAG_FD_CLOEXEC)));
-	if (!place.valid())
+	UniqueFd counter(static_cast<int>(::syscall(SYS_perf_event_open, &attr, -1,
+						    static_cast<int>(event.cpus.front()), -1, PERF_FLAG_FD_CLOEXEC)));
+	if (!counter.valid())
 		return failure("open a tracepoint for", errno);
 	LIBBPF_OPTS(bpf_perf_event_opts, options, .bpf_cookie = number);
-	links.emplace_back(bpf_program__attach_perf_event_opts(program->progs.np_tracepoint, place.get(), &options));
+	links.emplace_back(bpf_program__attach_perf_event_opts(program->progs.np_tracepoint, counter.get(), &options));
 	if (!links.back())
 		return failure("attach", errno);
 	// Only the program is wanted; libbpf has enabled the event, which would count beside it.
-	::ioctl(place.release(), PERF_EVENT_IOC_DISABLE, 0); // the link closes it
+	::ioctl(counter.release(), PERF_EVENT_IOC_DISABLE, 0); // the link closes it
 	return Done{};
 }
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <set>
 
 #include "bpf/tracepoint_event.h"
 #include "recording/event_formats.hpp"
@@ -72,12 +73,15 @@ std::optional<SystemCallPlace> system_call_place(std::string_view event, const s
 PlannedCalls planned_calls(const Plan &plan)
 {
 	PlannedCalls found;
+	std::set<SystemCallPlace> places;
 	for (const PlannedEvent &event : plan.events) {
 		if (!event.by_bpf)
 			continue;
 		const std::string format = event.tracepoint_format.value_or("");
+		const auto place =
+			event.probe ? std::optional<SystemCallPlace>() : system_call_place(event.name, format);
 		const bool is_call =
-			event.probe ? event.probe->probe.is_call() : system_call_place(event.name, format).has_value();
+			event.probe ? event.probe->probe.is_call() : place.has_value() && places.insert(*place).second;
 		(is_call ? found.any : found.others) = true;
 	}
 	return found;
@@ -99,11 +103,15 @@ Result<std::vector<unsigned>> SystemCalls::choose_programs(const Plan &plan, tra
 	return rings;
 }
 
-void SystemCalls::add(const SystemCallPlace &place, uint32_t event)
+bool SystemCalls::add(const SystemCallPlace &place, uint32_t event)
 {
 	np_system_call &call = calls_[place.number];
-	(place.at_end ? call.end : call.begin) = static_cast<uint16_t>(event + 1);
+	__u16 &of_place = place.at_end ? call.end : call.begin;
+	if (of_place != 0)
+		return false;
+	of_place = static_cast<uint16_t>(event + 1);
 	(place.at_end ? ends_ : begins_) = true;
+	return true;
 }
 
 void SystemCalls::probe(uint32_t number, np_probed_call_kind kind, bool ends)

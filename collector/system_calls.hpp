@@ -3,6 +3,7 @@
 // program for tracepoints that is bpf/system_calls.bpf.h.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -23,6 +24,7 @@ namespace neuroperf::collector {
 struct SystemCallPlace {
 	uint32_t number = 0; // of the call
 	bool at_end = false;
+	auto operator<=>(const SystemCallPlace &) const = default;
 };
 
 // Of "syscalls:sys_enter_ioctl" and its kin. None: it is no system call of this machine by the name that its headers
@@ -45,8 +47,9 @@ public:
 
 	explicit SystemCalls(tracepoint_events_bpf *program) : program_(program) {}
 
-	// `event`: its number, as the program knows it.
-	void add(const SystemCallPlace &place, uint32_t event);
+	// `event`: its number, as the program knows it. False: another event has this place, as where -e names one
+	// twice.
+	bool add(const SystemCallPlace &place, uint32_t event);
 	// Calls on devices; with `ends`, their ends too.
 	void probe(uint32_t number, np_probed_call_kind kind, bool ends);
 	// Once all are there.

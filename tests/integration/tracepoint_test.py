@@ -179,6 +179,14 @@ class TracepointsByBpf(IntegrationTest):
         require(self, "calls_of_32_bits", recording.status == 0, "this kernel has no system calls of 32 bits")
         self.assertEqual(recording.summary.samples, 0)
 
+    def test_events_that_are_named_twice(self):
+        """Each of them is told, as by perf."""
+        events = f"{TRACEPOINT},{TRACEPOINT},syscalls:sys_exit_getppid,syscalls:sys_exit_getppid"
+        recording = self.record(sys.executable, "-c", "import os\nfor _ in range(1000): os.getppid()", options=("-e", events))
+        self.assert_recorded(recording)
+        named = [row["samples"] for row in recording.report()["events"] if row["event"].endswith("getppid")]
+        self.assertEqual(named, [1000] * 4)
+
     def test_interrupts_in_system_calls(self):
         """What they tell does not get into what the call is just telling. Nothing interrupts these themselves: one program
         of perf's runs at a time on a CPU, and others that come meanwhile are counted as lost."""
