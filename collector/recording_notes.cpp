@@ -137,19 +137,19 @@ void write_notes_of_runtimes(const RuntimeProbes &runtimes, RecorderLog *log)
 			fmt::format("{} calls of layers are taken to last until the next one of their thread began, "
 				    "or their inference ended ({}): what the runtime did in between is in their times",
 				    counts.spans.ended_by_next,
-				    counts.ends_dropped
+				    counts.budget.ends_dropped
 					    ? fmt::format("probes at their ends too would have cost more than the "
 							  "probe budget of {:g} %",
 							  runtimes.probe_budget() * 100)
 					    : "--begins-only"),
-			counts.ends_dropped ? "see their ends too, and disturb more: --probe-budget 100" : "");
-	if (counts.not_put_back > 0)
+			counts.budget.ends_dropped ? "see their ends too, and disturb more: --probe-budget 100" : "");
+	if (counts.budget.not_put_back > 0)
 		log->write_note(kDataLoss, "runtime_not_put_back",
 				fmt::format("{} probes that were taken off for the probe budget could not be put back: "
 					    "their layers are missing from then on",
-					    counts.not_put_back),
+					    counts.budget.not_put_back),
 				"record all of the time: --probe-budget 100");
-	if (counts.times_off > 0)
+	if (counts.budget.times_off > 0)
 		log->write_note(
 			kWarning, "runtime_sampled",
 			fmt::format(
@@ -157,18 +157,19 @@ void write_notes_of_runtimes(const RuntimeProbes &runtimes, RecorderLog *log)
 				"only, "
 				"in {} pieces, as their probes would have cost more than the probe budget of {:g} %: "
 				"their calls are those of that time; inferences, spikes and synaptic events are whole",
-				static_cast<double>(counts.sampled_on_ns) / 1e9,
-				static_cast<double>(counts.watched_ns) / 1e9, counts.times_off,
+				static_cast<double>(counts.budget.sampled_on_ns) / 1e9,
+				static_cast<double>(counts.budget.watched_ns) / 1e9, counts.budget.times_off,
 				runtimes.probe_budget() * 100),
 			"record all of them, and disturb more: --probe-budget 100");
-	if (runtimes.probe_budget() < 1 && counts.share_of_kept > runtimes.probe_budget())
+	if (runtimes.probe_budget() < 1 && counts.budget.share_of_kept > runtimes.probe_budget())
 		log->write_note(
 			kNotice, "runtime_over_budget",
 			fmt::format(
 				"probes of inferences, spikes and synaptic events alone may have cost {:.1f} % of "
 				"the time of the threads in runtimes ({} times what was measured, for cold caches), "
 				"more than the probe budget of {:g} %: they are recorded whole",
-				counts.share_of_kept * 100, RuntimeProbes::kInPlace, runtimes.probe_budget() * 100),
+				counts.budget.share_of_kept * 100, RuntimeBudget::kInPlace,
+				runtimes.probe_budget() * 100),
 			"a description of the runtime without them costs less: --runtime-file");
 	if (counts.hits > 0 && !runtimes.costs().known())
 		log->write_note(kNotice, "runtime_probe_cost",

@@ -28,9 +28,9 @@
 #include "collector/libbpf_messages.hpp"
 #include "collector/map_notices.hpp"
 #include "collector/open_file_limit.hpp"
-#include "collector/probe_budget.hpp"
 #include "collector/process_memory.hpp"
 #include "collector/python_names.hpp"
+#include "collector/runtime_budget.hpp"
 #include "collector/runtime_callers.hpp"
 #include "collector/runtime_match.hpp"
 #include "collector/switched_probes.hpp"
@@ -41,13 +41,7 @@
 namespace neuroperf::collector {
 namespace {
 
-constexpr uint64_t kSoonestBytes = 4096;                  // of a ring, until the recorder is asked to look: 73 hits
-constexpr uint64_t kReadyNs = 300'000'000;                // after a runtime, or a function of it, was new
-constexpr uint64_t kSwitchNs = 30'000;                    // for which a program is held up, at each place
-constexpr uint64_t kHitNs = 1000, kSteppedHitNs = 16'000; // where it could not be measured
-
-// Ends of layers that follow each other are needed where more of these are in no inference of their thread.
-constexpr double kFewAlone = 0.05;
+constexpr uint64_t kReadyNs = 300'000'000; // after a runtime, or a function of it, was new
 
 struct CloseProgram {
 	void operator()(runtime_events_bpf *program) const { runtime_events_bpf__destroy(program); }
@@ -62,8 +56,8 @@ Error failure(std::string_view doing, int code)
 
 struct RuntimeProbes::Impl {
 	Impl(const Plan &of, std::vector<unsigned> on, std::size_t wanted_bytes)
-		: plan(of), cpus(std::move(on)), ring_bytes(bpf_ring_bytes(wanted_bytes)), budget(of.probe_budget),
-		  spans(kFirstId)
+		: plan(of), cpus(std::move(on)), ring_bytes(bpf_ring_bytes(wanted_bytes)), spans(kFirstId),
+		  budget(of.probe_budget, spans, callers, probes)
 	{
 		if (plan.begins_only)
 			spans.take_begins_alone();
@@ -80,9 +74,6 @@ struct RuntimeProbes::Impl {
 	void look_at_file(int pid, const FileMapping &mapping);
 	void attach(const RuntimeMatch &match, const FileKey &key, int file, RuntimeFile *told);
 	void attach_entries(const RuntimeMatch &match, int file, RuntimeFile *told);
-	void add_to_budget(const np_runtime_event &event, HitClass hit);
-	void keep_within_budget();
-	void ask_again();
 	void stay_ready();
 	RuntimeSpans::Emit emit();
 	std::size_t number_places(const RuntimeMatch &match);
@@ -105,7 +96,6 @@ struct RuntimeProbes::Impl {
 	std::vector<std::unique_ptr<HeldThread>> stopping; // too late to be held, and to be let go of when they stop
 	UniqueFd wakeups{::epoll_create1(EPOLL_CLOEXEC)};  // readable when the BPF program asks to be drained
 	SwitchedProbes probes;
-	ProbeBudget budget;
 	ProbeCosts costs;
 	UprobeDisposal trial_probes; // by which they were measured
 	AttachReadiness readiness;
@@ -113,6 +103,7 @@ struct RuntimeProbes::Impl {
 	std::vector<RuntimeFile> files;
 	RuntimeSpans spans;
 	RuntimeCallers callers{spans, probes};
+	RuntimeBudget budget;
 	RuntimeProbesCounts counts;
 	uint64_t bad_records = 0;
 	OwnEventEncoder *encoder = nullptr; // while draining
@@ -153,6 +144,7 @@ Status RuntimeProbes::Impl::load()
 	std::vector<Uprobe> used;
 	costs = measure_probe_costs(program.get(), &*rings, kind, wide_nops_are_calls, &used);
 	spans.set_costs(costs);
+	budget.set_costs(costs);
 	callers.use(kind, program->progs.np_runtime_return, wide_nops_are_calls);
 	if (kind == UprobeKind::perf)
 		budget.drop_for_good(); // putting them back, one by one, takes seconds
@@ -350,49 +342,6 @@ void RuntimeProbes::Impl::attach_entries(const RuntimeMatch &match, int file, Ru
 		probes.add(kind, program->progs.np_runtime_entry, file, std::move(sampled), true, cookies);
 }
 
-// What was hit has been drained: what it has cost is known.
-void RuntimeProbes::Impl::keep_within_budget()
-{
-	const bool on = budget.settle(monotonic_now_ns(), probes.are_gone());
-	if (!budget.wants_spare() && !std::exchange(counts.ends_dropped, true)) {
-		callers.drop_spare();
-		spans.take_begins_alone();
-	}
-	const bool switches = on != probes.is_on();
-	if (!on && !switches && probes.are_gone())
-		spans.end_sampled(emit()); // nobody sees their ends
-	if (switches) {
-		counts.not_put_back += probes.switch_to(on);
-		spans.rest_until(on ? monotonic_now_ns() : UINT64_MAX);
-	}
-	probes.work();
-	budget.add_switch(kSwitchNs * probes.take_switched());
-	counts.sampled_on_ns = budget.on_ns();
-	counts.watched_ns = budget.watched_ns();
-	counts.times_off = budget.times_off();
-	counts.share_of_kept = budget.share_of_kept();
-}
-
-// When the budget may have been used up, by as many CPUs as have been at it.
-void RuntimeProbes::Impl::ask_again()
-{
-	const uint64_t of_each = budget.hits_left() / std::max<std::size_t>(rings->in_use(), 1);
-	const uint64_t bytes = std::min(of_each, ring_bytes) * (sizeof(np_ring_record) + sizeof(np_runtime_event));
-	rings->ask_at(std::clamp<uint64_t>(bytes, kSoonestBytes, ring_bytes / 2));
-}
-
-void RuntimeProbes::Impl::add_to_budget(const np_runtime_event &event, HitClass hit)
-{
-	const bool is_end = hit.at == HitClass::At::behind_call;
-	const bool sampled =
-		is_end ? callers.may_be_sampled(event.function) : spans.places()[event.place].place->may_be_sampled();
-	const bool spare = is_end && callers.is_spare(event.function) &&
-			   spans.counts().successive_alone < kFewAlone * static_cast<double>(spans.counts().successive);
-	const uint64_t typical_ns = hit.cost == ProbeCost::stepped ? kSteppedHitNs : kHitNs;
-	const uint64_t measured_ns = costs.of(hit) ? costs.of(hit)->total_ns() : typical_ns;
-	budget.add_hit(static_cast<uint64_t>(kInPlace * static_cast<double>(measured_ns)), sampled, event.tid, spare);
-}
-
 RuntimeSpans::Emit RuntimeProbes::Impl::emit()
 {
 	return [this](const np_slot &slot, uint32_t pid, uint32_t tid) { encoder->encode(slot, pid, tid, slot.stamp); };
@@ -410,7 +359,7 @@ void RuntimeProbes::Impl::take(void *context, std::string_view record)
 	if (event.what != NP_RUNTIME_NAMES) {
 		self->counts.events++;
 		if (const auto hit = self->spans.take(event, self->emit()))
-			self->add_to_budget(event, *hit);
+			self->budget.add_hit(event, *hit);
 	} else if (np_runtime_names names; record.size() >= sizeof names) {
 		std::memcpy(&names, record.data(), sizeof names);
 		self->take_names(names);
@@ -441,6 +390,7 @@ void RuntimeProbes::Impl::update_counts()
 				  recursion_misses(bpf_program__fd(program->progs.np_runtime_return));
 	counts.callers = callers.counts();
 	counts.spans = spans.counts();
+	counts.budget = budget.counts();
 }
 
 RuntimeProbes::RuntimeProbes(const Plan &plan, std::vector<unsigned> cpus, std::size_t ring_bytes)
@@ -533,7 +483,7 @@ double RuntimeProbes::drain(OwnEventEncoder *encoder)
 		const auto has_ended = [](uint32_t pid) { return ::kill(static_cast<pid_t>(pid), 0) != 0; };
 		impl_->spans.finish(monotonic_now_ns(), has_ended, impl_->emit());
 	} else {
-		impl_->keep_within_budget(); // first: attaching to callers takes a while
+		impl_->budget.keep(monotonic_now_ns(), impl_->emit()); // first: attaching to callers takes a while
 		const uint64_t probed = impl_->callers.counts().probed;
 		impl_->callers.add_met();
 		if (impl_->callers.counts().probed > probed) {
@@ -541,7 +491,7 @@ double RuntimeProbes::drain(OwnEventEncoder *encoder)
 			impl_->stay_ready();
 		}
 		impl_->spans.watch_callers(monotonic_now_ns(), impl_->emit());
-		impl_->ask_again();
+		impl_->rings->ask_at(impl_->budget.ask_after_bytes(impl_->rings->in_use(), impl_->ring_bytes));
 	}
 	impl_->encoder = nullptr;
 	encoder->flush();

@@ -22,6 +22,7 @@
 #include "collector/own_event_encoder.hpp"
 #include "collector/plan.hpp"
 #include "collector/probe_cost.hpp"
+#include "collector/runtime_budget.hpp"
 #include "collector/runtime_callers.hpp"
 #include "collector/runtime_spans.hpp"
 #include "collector/uprobe_disposal.hpp"
@@ -52,14 +53,9 @@ struct RuntimeProbesCounts {
 	uint64_t recursion_misses = 0;
 	uint64_t bad_records = 0;
 	uint64_t files_looked_at = 0, files_unreadable = 0;
-	// How long the runtimes were at work, how much of that layers, operators and phases were recorded, and how
-	// often their probes were taken off: more than the probe budget allows would have cost.
-	uint64_t watched_ns = 0, sampled_on_ns = 0, times_off = 0;
-	bool ends_dropped = false;       // of layers that follow each other, likewise
-	double share_of_kept = 0;        // what probes that stay may have cost, of the time of threads in runtimes
 	uint64_t held = 0, not_held = 0; // threads that mapped a runtime, until its probes were there
 	uint64_t longest_hold_ns = 0;
-	uint64_t not_put_back = 0; // places that the kernel refused when their probes were to be put back
+	RuntimeBudgetCounts budget;
 	RuntimeCallersCounts callers;
 	RuntimeSpansCounts spans;
 
@@ -71,11 +67,6 @@ class PythonNames;
 class RuntimeProbes {
 public:
 	static constexpr uint32_t kFirstId = 49153; // behind those of attached programs
-	// In a program a hit costs more than in the trial, where all that it needs is in caches: in ONNX Runtime,
-	// inferences got longer by 1.4 to 2.2 times what was measured (docs/runtimes.md). The budget is kept by what
-	// programs lose.
-	static constexpr double kInPlace = 2.2;
-
 	// The BPF programs are loaded when the first runtime is found: most recordings need none. `plan` must stay.
 	// `cpus`: at least one. `ring_bytes`: of each.
 	RuntimeProbes(const Plan &plan, std::vector<unsigned> cpus, std::size_t ring_bytes);
