@@ -336,11 +336,16 @@ private:
 		const std::optional<uint64_t> cost_ns = runtimes.cost_ns();
 		if (!cost_ns)
 			return; // the recorder has said it
+		const uint64_t in_place = stat("runtime_probe_in_place_percent");
 		add(Severity::info, "runtime_probe_cost",
 		    fmt::format("probes in runtimes cost the program {:.2f} ms in {} hits: measured for each kind of "
-				"hit when they were attached, times hits; taken out of the times of layers; with cold "
-				"caches a hit costs up to twice that",
-				static_cast<double>(*cost_ns) / 1e6, runtimes.hits() - unknown),
+				"hit when they were attached, times hits; taken out of the times of layers; {}",
+				static_cast<double>(*cost_ns) / 1e6, runtimes.hits() - unknown,
+				in_place
+					? fmt::format("inside it, with its caches, the part of a hit that can be timed "
+						      "there took {:.1f} times as long",
+						      static_cast<double>(in_place) / 100)
+					: "with cold caches a hit costs up to twice that"),
 		    "", *cost_ns);
 		if (unknown > 0)
 			add(Severity::warning, "runtime_probe_cost_unknown",

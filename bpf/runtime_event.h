@@ -105,6 +105,18 @@ enum np_function_byte {
 	NP_FUNCTION_BYTES = 2,
 };
 
+/* Of some hits the program takes the time that it needs itself: elsewhere caches are not as full of it as where the
+ * recorder tries it. */
+#define NP_TIMED_HITS 17          /* one in so many: no number that layers repeat by */
+#define NP_LONGEST_TIMED_NS 16384 /* something else came between */
+enum np_timed {
+	NP_TIMED_ENTRY = 0,
+	NP_TIMED_NAMED_ENTRY,
+	NP_TIMED_STAYING_ENTRY,
+	NP_TIMED_RETURN,
+	NP_TIMED_KINDS,
+};
+
 struct np_runtime_event {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
 	__u64 identity;

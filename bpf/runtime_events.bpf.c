@@ -555,9 +555,36 @@ static __always_inline void put(const struct np_runtime_event *event, int at_onc
 	}
 }
 
+__u64 np_timed_hits[NP_TIMED_KINDS], np_timed_ns[NP_TIMED_KINDS];
+
+/* By what this CPU has written so far. */
+static __always_inline int is_timed(void)
+{
+	const __u32 cpu = bpf_get_smp_processor_id();
+	const struct np_ring_positions *ring = bpf_map_lookup_elem(&np_positions, &cpu);
+	return ring && ring->written / 8 % NP_TIMED_HITS == 0;
+}
+
+static __always_inline void add_timed(__u32 kind, __u64 begin_ns)
+{
+	const __u64 took_ns = bpf_ktime_get_ns() - begin_ns;
+	if (took_ns > NP_LONGEST_TIMED_NS || kind >= NP_TIMED_KINDS)
+		return;
+	__sync_fetch_and_add(&np_timed_hits[kind], 1);
+	__sync_fetch_and_add(&np_timed_ns[kind], took_ns);
+}
+
+static __always_inline __u32 timed_entry(const struct np_place *place)
+{
+	if (!(place->tells & NP_TELLS_NAMES))
+		return NP_TIMED_ENTRY;
+	return place->names_stay_ns ? NP_TIMED_STAYING_ENTRY : NP_TIMED_NAMED_ENTRY;
+}
+
 SEC("uprobe")
 int np_runtime_entry(struct pt_regs *ctx)
 {
+	const __u64 begin_ns = is_timed() ? bpf_ktime_get_ns() : 0;
 	const __u64 cookie = bpf_get_attach_cookie(ctx);
 	const __u32 number = NP_COOKIE_PLACE(cookie);
 	const struct np_place *place = bpf_map_lookup_elem(&np_places, &number);
@@ -578,6 +605,8 @@ int np_runtime_entry(struct pt_regs *ctx)
 	/* Last: what it took to get here is before the layer, not in it. */
 	event.time_ns = now_ns ? now_ns : bpf_ktime_get_ns();
 	put(&event, is_first_call(cookie));
+	if (begin_ns)
+		add_timed(timed_entry(place), begin_ns);
 	return 0;
 }
 
@@ -586,6 +615,7 @@ SEC("uprobe")
 int np_runtime_return(struct pt_regs *ctx)
 {
 	const __u64 time_ns = bpf_ktime_get_ns(), cookie = bpf_get_attach_cookie(ctx);
+	const int timed = is_timed();
 	if (!is_wanted())
 		return 0;
 	struct np_runtime_event event;
@@ -593,5 +623,7 @@ int np_runtime_return(struct pt_regs *ctx)
 	event.function = (__u32)cookie;
 	event.time_ns = time_ns;
 	put(&event, 0);
+	if (timed)
+		add_timed(NP_TIMED_RETURN, time_ns);
 	return 0;
 }

@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bpf/runtime_event.h"
 #include "collector/probe_placer.hpp"
 #include "collector/uprobe.hpp"
 
@@ -57,8 +58,15 @@ struct HitCost {
 	uint64_t total_ns() const { return before_ns + after_ns; }
 };
 
+// By enum np_timed.
+struct ProgramTime {
+	uint64_t hits = 0, ns = 0; // of all of them
+};
+using ProgramTimes = std::array<ProgramTime, NP_TIMED_KINDS>;
+
 struct ProbeCosts {
 	std::array<std::optional<HitCost>, kHitClasses> hits; // empty: not known, or there are none of the kind here
+	ProgramTimes programs{};                              // what of it was the BPF program's own time, of some hits
 	std::string why_unknown = "not measured";             // if so; never empty
 	uint64_t took_ns = 0;                                 // to find out
 

@@ -166,14 +166,19 @@ public:
 		if (!attach(site, hit.at))
 			return std::nullopt;
 		run(site, kWarmUp);
+		const auto kind = static_cast<std::size_t>(hit.at);
+		program_->bss->np_timed_hits[kind] = program_->bss->np_timed_ns[kind] = 0;
 		std::vector<std::vector<TimedHit>> batches;
 		const std::size_t hits = hit.cost == ProbeCost::stepped ? kSteppedHitsOfBatch : kHitsOfBatch;
 		for (std::size_t i = 0; i < kBatches && has_time(); i++)
 			if (run(site, hits))
 				batches.push_back(timed_);
+		programs_[kind].hits += program_->bss->np_timed_hits[kind];
+		programs_[kind].ns += program_->bss->np_timed_ns[kind];
 		return cost_of(batches, clock_read_ns_);
 	}
 
+	const ProgramTimes &programs() const { return programs_; }
 	uint64_t took_ns() const { return now_ns() - begin_ns_; }
 
 private:
@@ -265,6 +270,8 @@ private:
 		__atomic_store_n(&bss->np_enabled, 0, __ATOMIC_RELEASE);
 		bss->np_functions[kFunction][NP_FUNCTION_MET] = 0;
 		bss->np_hits_of_others = bss->np_dropped = bss->np_unreadable = 0;
+		for (std::size_t kind = 0; kind < NP_TIMED_KINDS; kind++)
+			bss->np_timed_hits[kind] = bss->np_timed_ns[kind] = 0;
 		put_place(kNamedPlace, {});
 		put_place(kStayingPlace, {});
 		const int key = own_.get();
@@ -279,6 +286,7 @@ private:
 	uint64_t begin_ns_ = now_ns(), begin_cpu_ns_ = now_ns(CLOCK_THREAD_CPUTIME_ID), clock_read_ns_ = 0;
 	std::vector<TimedHit> timed_;
 	std::vector<uint64_t> events_; // their times
+	ProgramTimes programs_{};
 };
 
 } // namespace
@@ -294,6 +302,7 @@ ProbeCosts measure_probe_costs(runtime_events_bpf *program, TimedRings *rings, U
 			costs.hits[index_of(hit)] = trial.measure(hit);
 	if (costs.why_unknown.empty())
 		costs.why_unknown = "a trial has told none";
+	costs.programs = trial.programs();
 	costs.took_ns = trial.took_ns();
 	return costs;
 }

@@ -6,6 +6,8 @@
 #include <fmt/ranges.h>
 #include <sys/utsname.h>
 
+#include <cmath>
+
 #include "bpf/runtime_event.h"
 #include "collector/runtime_facts.hpp"
 
@@ -164,12 +166,13 @@ void write_notes_of_runtimes(const RuntimeProbes &runtimes, RecorderLog *log)
 	if (runtimes.probe_budget() < 1 && counts.budget.share_of_kept > runtimes.probe_budget())
 		log->write_note(
 			kNotice, "runtime_over_budget",
-			fmt::format(
-				"probes of inferences, spikes and synaptic events alone may have cost {:.1f} % of "
-				"the time of the threads in runtimes ({} times what was measured, for cold caches), "
-				"more than the probe budget of {:g} %: they are recorded whole",
-				counts.budget.share_of_kept * 100, RuntimeBudget::kInPlace,
-				runtimes.probe_budget() * 100),
+			fmt::format("probes of inferences, spikes and synaptic events alone may have cost {:.1f} % of "
+				    "the time of the threads in runtimes ({:.1f} times what was measured before, for "
+				    "cold caches), "
+				    "more than the probe budget of {:g} %: they are recorded whole",
+				    counts.budget.share_of_kept * 100,
+				    counts.budget.in_place.value_or(InPlaceCost::kUsual),
+				    runtimes.probe_budget() * 100),
 			"a description of the runtime without them costs less: --runtime-file");
 	if (counts.hits > 0 && !runtimes.costs().known())
 		log->write_note(kNotice, "runtime_probe_cost",
@@ -293,6 +296,9 @@ void write_source_stats(const Sources &sources, RecorderLog *log)
 		log->write_stat("unnamed_runtime_events", counts.spans.unnamed);
 		log->write_stat("runtime_calls_without_return", counts.spans.entries_without_return);
 		log->write_stat("runtime_probe_trial_ns", sources.runtimes->costs().took_ns);
+		if (counts.budget.in_place)
+			log->write_stat("runtime_probe_in_place_percent",
+					static_cast<uint64_t>(std::lround(*counts.budget.in_place * 100)));
 		write_runtime_facts(*sources.runtimes, log);
 	}
 	if (sources.switches) {

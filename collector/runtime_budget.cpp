@@ -29,7 +29,8 @@ void RuntimeBudget::add_hit(const np_runtime_event &event, HitClass hit)
 		spans_.counts().successive_alone < kFewAlone * static_cast<double>(spans_.counts().successive);
 	const uint64_t typical_ns = hit.cost == ProbeCost::stepped ? kSteppedHitNs : kHitNs;
 	const uint64_t measured_ns = costs_.of(hit) ? costs_.of(hit)->total_ns() : typical_ns;
-	budget_.add_hit(static_cast<uint64_t>(kInPlace * static_cast<double>(measured_ns)), sampled, event.tid, spare);
+	budget_.add_hit(static_cast<uint64_t>(in_place_.of(hit.at) * static_cast<double>(measured_ns)), sampled,
+			event.tid, spare);
 }
 
 void RuntimeBudget::keep(uint64_t now_ns, const RuntimeSpans::Emit &emit)
@@ -59,8 +60,8 @@ uint64_t RuntimeBudget::ask_after_bytes(std::size_t rings_in_use, uint64_t ring_
 
 RuntimeBudgetCounts RuntimeBudget::counts() const
 {
-	return {budget_.watched_ns(), budget_.on_ns(),         budget_.times_off(),
-		ends_dropped_,        budget_.share_of_kept(), not_put_back_};
+	return {budget_.watched_ns(),    budget_.on_ns(), budget_.times_off(), ends_dropped_,
+		budget_.share_of_kept(), not_put_back_,   in_place_.overall()};
 }
 
 } // namespace neuroperf::collector

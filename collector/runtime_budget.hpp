@@ -7,8 +7,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "bpf/runtime_event.h"
+#include "collector/in_place_cost.hpp"
 #include "collector/probe_budget.hpp"
 #include "collector/probe_cost.hpp"
 #include "collector/runtime_callers.hpp"
@@ -21,25 +23,27 @@ struct RuntimeBudgetCounts {
 	// How long the runtimes were at work, how much of that layers, operators and phases were recorded, and how
 	// often their probes were taken off: more than the probe budget allows would have cost.
 	uint64_t watched_ns = 0, sampled_on_ns = 0, times_off = 0;
-	bool ends_dropped = false; // of layers that follow each other, likewise
-	double share_of_kept = 0;  // what probes that stay may have cost, of the time of threads in runtimes
-	uint64_t not_put_back = 0; // places that the kernel refused when their probes were to be put back
+	bool ends_dropped = false;      // of layers that follow each other, likewise
+	double share_of_kept = 0;       // what probes that stay may have cost, of the time of threads in runtimes
+	uint64_t not_put_back = 0;      // places that the kernel refused when their probes were to be put back
+	std::optional<double> in_place; // how many times the trial's cost hits had; nothing: too few have told
 };
 
 class RuntimeBudget {
 public:
-	// In a program a hit costs more than in the trial, where all that it needs is in caches: in ONNX Runtime,
-	// inferences got longer by 1.4 to 2.2 times what was measured (docs/runtimes.md). The budget is kept by what
-	// programs lose.
-	static constexpr double kInPlace = 2.2;
-
 	// `share`: of the time of threads at work in runtimes. What is referred to must stay.
 	RuntimeBudget(double share, RuntimeSpans &spans, RuntimeCallers &callers, SwitchedProbes &probes)
 		: budget_(share), spans_(spans), callers_(callers), probes_(probes)
 	{
 	}
 
-	void set_costs(const ProbeCosts &costs) { costs_ = costs; } // as tried
+	void set_costs(const ProbeCosts &costs) // as tried
+	{
+		costs_ = costs;
+		in_place_.set_trial(costs.programs);
+	}
+	// What BPF programs have timed since: the budget is kept by what programs lose, not by the trial.
+	void set_in_place(const ProgramTimes &timings) { in_place_.set_in_place(timings); }
 	// What is taken off stays off: it cannot be put back in time.
 	void drop_for_good() { budget_.drop_for_good(); }
 	// Ends are seen from now on; ProbeBudget::forgive_once.
@@ -57,6 +61,7 @@ public:
 private:
 	ProbeBudget budget_;
 	ProbeCosts costs_;
+	InPlaceCost in_place_;
 	RuntimeSpans &spans_;
 	RuntimeCallers &callers_;
 	SwitchedProbes &probes_;

@@ -79,6 +79,7 @@ struct RuntimeProbes::Impl {
 	std::size_t number_places(const RuntimeMatch &match);
 	void update_counts();
 	MappedRingMaps ring_maps() const;
+	ProgramTimes program_times() const;
 	static void take(void *context, std::string_view record);
 	void take_names(const np_runtime_names &names);
 
@@ -181,6 +182,18 @@ Status RuntimeProbes::Impl::load_for(UprobeKind for_kind)
 MappedRingMaps RuntimeProbes::Impl::ring_maps() const
 {
 	return {program->maps.np_positions, program->maps.np_chunks, program->maps.np_wakeups};
+}
+
+// By the BPF program; it may be adding to them.
+ProgramTimes RuntimeProbes::Impl::program_times() const
+{
+	ProgramTimes found{};
+	for (std::size_t i = 0; i < found.size(); i++) {
+		const auto *bss = program->bss;
+		found[i] = {__atomic_load_n(&bss->np_timed_hits[i], __ATOMIC_RELAXED),
+			    __atomic_load_n(&bss->np_timed_ns[i], __ATOMIC_RELAXED)};
+	}
+	return found;
 }
 
 // Those that run are marked, and from here on their children.
@@ -483,6 +496,7 @@ double RuntimeProbes::drain(OwnEventEncoder *encoder)
 		const auto has_ended = [](uint32_t pid) { return ::kill(static_cast<pid_t>(pid), 0) != 0; };
 		impl_->spans.finish(monotonic_now_ns(), has_ended, impl_->emit());
 	} else {
+		impl_->budget.set_in_place(impl_->program_times());
 		impl_->budget.keep(monotonic_now_ns(), impl_->emit()); // first: attaching to callers takes a while
 		const uint64_t probed = impl_->callers.counts().probed;
 		impl_->callers.add_met();

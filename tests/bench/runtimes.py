@@ -7,6 +7,7 @@ to be seen, so that the limits of the median are told too."""
 import json
 import math
 import os
+import random
 import shutil
 import statistics
 import subprocess
@@ -33,14 +34,16 @@ def median_bounds(values):
 
 
 def compare(bench, what, command, reach, variants, pairs=PAIRS):
-    """Interleaved, who comes first by turns: medians, and the median of the pairs' ratios with its limits. `variants`: options
-    of the recorder, by what the row says of them."""
+    """Interleaved, in an order drawn anew in each turn: what a run leaves behind, files to be written and a warm processor,
+    is to meet all alike. Medians, and the median of the pairs' ratios with its limits. `variants`: options of the recorder, by
+    what the row says of them."""
+    draw = random.Random(1)
     plain, recorded = [], {told: [] for told in variants}
     runs = [(None, plain, command)] + [
         (told, recorded[told], [bench.neuroperf, "record", "-q", *options, "-o", bench.path(f"{number}.data"), "--", *command])
         for number, (told, options) in enumerate(variants.items())]
-    for turn in range(pairs):
-        for _, times, words in runs if turn % 2 == 0 else runs[::-1]:
+    for _ in range(pairs):
+        for _, times, words in draw.sample(runs, len(runs)):
             times.append(milliseconds(bench, words))
     for number, told in enumerate(variants):
         calls = sum(row["calls"] for row in bench.report(bench.path(f"{number}.data"))["layers"])
