@@ -198,7 +198,7 @@ class Judge:
 
 LIBRARY_HEAVY = """
 import json, re, zlib, hashlib
-for i in range(60):
+for i in range(150):
     text = json.dumps([{"layer": n, "spikes": [n * k for k in range(40)]} for n in range(60)])
     json.loads(text)
     re.findall(r"[0-9]+(?:, )?", text)

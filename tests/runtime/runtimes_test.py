@@ -137,8 +137,8 @@ class Runtimes(support.IntegrationTest):
         own, report = self.of_c_interface("", "det", TEXT_FINDER, "--inferences", "20")
         self.assert_nodes(own, report, least=300)
         rows = {row["name"]: row for row in report["layers"]}
-        long_ones = {name: node["median_us"] for name, node in own["nodes"].items() if node["median_us"] >= 500}
-        self.assertGreater(len(long_ones), 10)
+        medians = {name: node["median_us"] for name, node in own["nodes"].items()}
+        long_ones = {name: medians[name] for name in sorted(medians, key=medians.get)[-20:]}
         outside = {name: (rows[name]["p50_ns"] / 1e3, microseconds) for name, microseconds in long_ones.items()
                    if not 0.95 * microseconds - 60 < rows[name]["p50_ns"] / 1e3 < 1.02 * microseconds}
         self.assertLessEqual(len(outside), len(long_ones) / 10, outside)
