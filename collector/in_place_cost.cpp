@@ -28,16 +28,28 @@ std::optional<double> ratio(const ProgramTime &in_place, const ProgramTime &tria
 	return std::clamp(*here / *there, InPlaceCost::kLeast, InPlaceCost::kMost);
 }
 
+double with_margin(double told)
+{
+	return std::min(told * InPlaceCost::kMargin, InPlaceCost::kMost);
+}
+
 } // namespace
 
 void InPlaceCost::set_in_place(const ProgramTimes &in_place)
 {
 	in_place_ = in_place;
-	for (std::size_t i = 0; i < factors_.size(); i++)
-		factors_[i] = ratio(in_place_[i], trial_[i]).value_or(overall().value_or(kUsual));
+	for (std::size_t i = 0; i < factors_.size(); i++) {
+		const auto factor = ratio(in_place_[i], trial_[i]);
+		factors_[i] = factor ? with_margin(*factor) : reckoned();
+	}
 }
 
-std::optional<double> InPlaceCost::overall() const
+double InPlaceCost::reckoned() const
+{
+	return told() ? with_margin(*told()) : kUsual;
+}
+
+std::optional<double> InPlaceCost::told() const
 {
 	double sum = 0, hits = 0;
 	for (std::size_t i = 0; i < in_place_.size(); i++)

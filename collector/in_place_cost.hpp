@@ -3,7 +3,7 @@
 // full of the kernel's path to a probe, and of the BPF program behind it.
 //
 // The kernel's part cannot be timed, the BPF program's can: of some hits it takes its own time, in the trial and from
-// then on. That the kernel's part gets longer by as much is taken to be so (docs/runtimes.md has how far it is).
+// then on. The kernel's part gets longer by as much or a little more (docs/runtimes.md has what programs lost).
 #pragma once
 
 #include <array>
@@ -19,14 +19,18 @@ public:
 	// Until enough hits have told: in ONNX Runtime, inferences got longer by 1.4 to 2.2 times what was measured.
 	static constexpr double kUsual = 2.2;
 	static constexpr double kLeast = 1, kMost = 4;
+	// What programs have lost was 0.9 to 1.2 times what their hits told: a budget is to be kept.
+	static constexpr double kMargin = 1.2;
 
 	void set_trial(const ProgramTimes &trial) { trial_ = trial; }
 	// All that the program has timed since.
 	void set_in_place(const ProgramTimes &in_place);
 
+	// With the margin, as the next one.
 	double of(HitClass::At at) const { return factors_[static_cast<std::size_t>(at)]; }
-	// Of all kinds of hits, as often as each was met; nothing while too few have told.
-	std::optional<double> overall() const;
+	double reckoned() const;
+	// As hits have told, of all kinds as often as each was met; nothing while too few have.
+	std::optional<double> told() const;
 
 private:
 	ProgramTimes trial_{}, in_place_{};

@@ -170,8 +170,7 @@ void write_notes_of_runtimes(const RuntimeProbes &runtimes, RecorderLog *log)
 				    "the time of the threads in runtimes ({:.1f} times what was measured before, for "
 				    "cold caches), "
 				    "more than the probe budget of {:g} %: they are recorded whole",
-				    counts.budget.share_of_kept * 100,
-				    counts.budget.in_place.value_or(InPlaceCost::kUsual),
+				    counts.budget.share_of_kept * 100, counts.budget.reckoned,
 				    runtimes.probe_budget() * 100),
 			"a description of the runtime without them costs less: --runtime-file");
 	if (counts.hits > 0 && !runtimes.costs().known())

@@ -61,7 +61,7 @@ uint64_t RuntimeBudget::ask_after_bytes(std::size_t rings_in_use, uint64_t ring_
 RuntimeBudgetCounts RuntimeBudget::counts() const
 {
 	return {budget_.watched_ns(),    budget_.on_ns(), budget_.times_off(), ends_dropped_,
-		budget_.share_of_kept(), not_put_back_,   in_place_.overall()};
+		budget_.share_of_kept(), not_put_back_,   in_place_.told(),    in_place_.reckoned()};
 }
 
 } // namespace neuroperf::collector

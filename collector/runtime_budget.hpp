@@ -27,6 +27,7 @@ struct RuntimeBudgetCounts {
 	double share_of_kept = 0;       // what probes that stay may have cost, of the time of threads in runtimes
 	uint64_t not_put_back = 0;      // places that the kernel refused when their probes were to be put back
 	std::optional<double> in_place; // how many times the trial's cost hits had; nothing: too few have told
+	double reckoned = InPlaceCost::kUsual;
 };
 
 class RuntimeBudget {
