@@ -8,11 +8,6 @@ namespace {
 
 constexpr uint64_t kFewestTimed = 24; // hits
 
-static_assert(NP_TIMED_ENTRY == static_cast<int>(HitClass::At::entry) &&
-	      NP_TIMED_NAMED_ENTRY == static_cast<int>(HitClass::At::named_entry) &&
-	      NP_TIMED_STAYING_ENTRY == static_cast<int>(HitClass::At::staying_entry) &&
-	      NP_TIMED_RETURN == static_cast<int>(HitClass::At::behind_call));
-
 std::optional<double> mean(const ProgramTime &timing)
 {
 	if (timing.hits < kFewestTimed || timing.ns == 0)

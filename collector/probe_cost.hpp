@@ -33,15 +33,16 @@ class TimedRings;
 // Probes cost what the program behind them and the instruction under them make them cost.
 struct HitClass {
 	enum class At {
-		entry,
-		named_entry,   // of a place that reads names
-		staying_entry, // of one that need not, since they stay (RuntimePlace::names_stay_us)
-		behind_call,
+		entry = NP_TIMED_ENTRY,
+		named_entry = NP_TIMED_NAMED_ENTRY, // of a place that reads names
+		staying_entry =
+			NP_TIMED_STAYING_ENTRY, // of one that need not, since they stay (RuntimePlace::names_stay_us)
+		behind_call = NP_TIMED_RETURN,
 	};
 	At at = At::entry;
 	ProbeCost cost = ProbeCost::emulated;
 };
-constexpr std::size_t kProbeCosts = 3, kHitClasses = 4 * kProbeCosts;
+constexpr std::size_t kProbeCosts = 3, kHitClasses = NP_TIMED_KINDS * kProbeCosts;
 constexpr std::size_t index_of(HitClass hit)
 {
 	return static_cast<std::size_t>(hit.at) * kProbeCosts + static_cast<std::size_t>(hit.cost);
