@@ -166,7 +166,7 @@ void write_notes_of_runtimes(const RuntimeProbes &runtimes, RecorderLog *log)
 	if (runtimes.probe_budget() < 1 && counts.budget.share_of_kept > runtimes.probe_budget())
 		log->write_note(
 			kNotice, "runtime_over_budget",
-			fmt::format("probes of inferences, spikes and synaptic events alone may have cost {:.1f} % of "
+			fmt::format("probes of inferences, spikes and synaptic events alone may have cost {:.2f} % of "
 				    "the time of the threads in runtimes ({:.1f} times what was measured before, for "
 				    "cold caches), "
 				    "more than the probe budget of {:g} %: they are recorded whole",
