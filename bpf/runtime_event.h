@@ -117,6 +117,32 @@ enum np_timed {
 	NP_TIMED_KINDS,
 };
 
+#define NP_MIX 0x9e3779b97f4a7c15ull /* of numbers that are to be spread */
+
+/* What was told last of identities that share a slot, so that most hits need not look further. A slot belongs to the
+ * identity, not to its name: that it got another name, and the first one again, is seen. Agents inside programs read
+ * this too (collector/agent/); of the slot behind the last one `renewals` are those there were, `what` is a number by
+ * which they know it. */
+#define NP_TOLD (1 << 13)
+#define NP_AGREED 16 /* hits in a row, before names are taken to stay */
+struct np_told {
+	__u64 what;     /* a sum of all that tells, the name too */
+	__u64 whose;    /* of the identity */
+	__u64 last_ns;  /* when it was hit last */
+	__u32 agreed;   /* hits in a row at which the name was read and was the same */
+	__u32 renewals; /* as many as there had been */
+};
+
+static inline __u64 np_sum_of_identity(__u64 seen, __u32 pid, __u32 place)
+{
+	return (seen ^ (__u64)pid << 32 ^ place) * NP_MIX;
+}
+
+static inline __u32 np_told_index(__u64 whose)
+{
+	return (__u32)(whose >> 32) & (NP_TOLD - 1);
+}
+
 struct np_runtime_event {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
 	__u64 identity;

@@ -14,6 +14,7 @@
 
 #include <bpf/bpf_tracing.h>
 
+#include "bpf/agent_calls.h"
 #include "bpf/mapped_rings.bpf.h"
 #include "bpf/recorded_processes.bpf.h"
 #include "bpf/runtime_event.h"
@@ -86,8 +87,6 @@ static __always_inline void fill(struct pt_regs *ctx, struct np_runtime_event *e
 	event->stack = PT_REGS_SP(ctx);
 }
 
-#define NP_MIX 0x9e3779b97f4a7c15 /* of numbers that are to be spread */
-
 static __always_inline __u64 with_shape(__u64 identity, const __u64 *shape, __u32 count)
 {
 	identity = (identity ^ count) * NP_MIX;
@@ -96,44 +95,35 @@ static __always_inline __u64 with_shape(__u64 identity, const __u64 *shape, __u3
 	return identity;
 }
 
-/* What was told last of identities that share a slot, so that most hits need not look into np_named. A slot belongs to
- * the identity, not to its name: that it got another name, and the first one again, is seen.
- */
-#define NP_TOLD (1 << 10)
-#define NP_AGREED 16 /* hits in a row, before names are taken to stay */
-struct np_told {
-	__u64 what;     /* a sum of all that tells, the name too */
-	__u64 whose;    /* of the identity */
-	__u64 last_ns;  /* when it was hit last */
-	__u32 agreed;   /* hits in a row at which the name was read and was the same */
-	__u32 renewals; /* as many as there had been */
-};
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, NP_TOLD);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, NP_TOLD + 1);
 	__type(key, __u32);
 	__type(value, struct np_told);
 } np_told SEC(".maps");
 
-static __always_inline __u64 sum_of_identity(__u64 seen, __u32 pid, __u32 place)
-{
-	return (seen ^ (__u64)pid << 32 ^ place) * NP_MIX;
-}
-
 static __always_inline struct np_told *told_of(__u64 whose)
 {
-	const __u32 index = whose >> 32 & (NP_TOLD - 1);
+	const __u32 index = np_told_index(whose);
 	return bpf_map_lookup_elem(&np_told, &index);
 }
 
-__u32 np_renewals = 0; /* of names, in any process */
+/* Of names, in any process; behind the last slot. */
+static __always_inline __u32 *renewals(void)
+{
+	const __u32 index = NP_TOLD;
+	struct np_told *last = bpf_map_lookup_elem(&np_told, &index);
+	return last ? &last->renewals : 0;
+}
 
 /* Whether the name need not be read: it was the same so often, and so little time has passed since the last hit, that
  * the runtime cannot have made something else of this memory (names_stay_us in descriptions). */
 static __always_inline int stays_named(__u64 whose, __u64 stay_ns, __u64 now_ns)
 {
 	struct np_told *told = told_of(whose);
-	if (!told || told->whose != whose || told->agreed < NP_AGREED || told->renewals != np_renewals ||
+	const __u32 *renewed = renewals();
+	if (!told || !renewed || told->whose != whose || told->agreed < NP_AGREED || told->renewals != *renewed ||
 	    now_ns - told->last_ns >= stay_ns)
 		return 0;
 	told->last_ns = now_ns;
@@ -204,15 +194,16 @@ static __always_inline void tell_names(struct pt_regs *ctx, const struct np_plac
 		return;
 	const struct np_identity key = {seen, bpf_get_current_pid_tgid() >> 32, NP_COOKIE_PLACE(cookie)};
 	const __u64 stamp = name.stamp ^ kind_number << 32;
-	const __u64 whose = sum_of_identity(seen, key.pid, key.place);
+	const __u64 whose = np_sum_of_identity(seen, key.pid, key.place);
 	const __u64 what = (whose ^ stamp) * NP_MIX | 1;
 	struct np_told *slot = told_of(whose);
-	if (!slot)
+	const __u32 *renewed = renewals();
+	if (!slot || !renewed)
 		return;
 	if (slot->what == what) {
-		slot->agreed = slot->whose == whose && slot->renewals == np_renewals ? slot->agreed + 1 : 0;
+		slot->agreed = slot->whose == whose && slot->renewals == *renewed ? slot->agreed + 1 : 0;
 		slot->whose = whose;
-		slot->renewals = np_renewals;
+		slot->renewals = *renewed;
 		slot->last_ns = now_ns;
 		return;
 	}
@@ -255,7 +246,7 @@ static __always_inline __u64 identify(struct pt_regs *ctx, const struct np_place
 		seen = with_shape(seen, shape, shape_count);
 	}
 	if (*now_ns != 0 &&
-	    stays_named(sum_of_identity(seen, bpf_get_current_pid_tgid() >> 32, NP_COOKIE_PLACE(cookie)),
+	    stays_named(np_sum_of_identity(seen, bpf_get_current_pid_tgid() >> 32, NP_COOKIE_PLACE(cookie)),
 			place->names_stay_ns, *now_ns))
 		return seen;
 	tell_names(ctx, place, cookie, *identity, seen, shape, shape_count, *now_ns);
@@ -352,17 +343,16 @@ static __always_inline __u32 timed_entry(const struct np_place *place)
 	return place->names_stay_ns ? NP_TIMED_STAYING_ENTRY : NP_TIMED_NAMED_ENTRY;
 }
 
-SEC("uprobe")
-int np_runtime_entry(struct pt_regs *ctx)
+static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 {
-	const __u64 cookie = bpf_get_attach_cookie(ctx);
 	const __u32 number = NP_COOKIE_PLACE(cookie);
 	const struct np_place *place = bpf_map_lookup_elem(&np_places, &number);
 	if (!place || !is_on_its_side(cookie) || !is_wanted())
 		return 0;
 	const __u64 begin_ns = is_timed() ? bpf_ktime_get_ns() : np_never;
-	if (place->tells & NP_RENEWS_NAMES)
-		__sync_fetch_and_add(&np_renewals, 1);
+	__u32 *renewed = place->tells & NP_RENEWS_NAMES ? renewals() : 0;
+	if (renewed)
+		__sync_fetch_and_add(renewed, 1);
 	__u64 value = 0, identity, now_ns = place->names_stay_ns ? bpf_ktime_get_ns() : 0;
 	const __u64 seen = identify(ctx, place, cookie, &identity, &now_ns);
 	if (place->tells & NP_TELLS_COUNT && !read_count(ctx, place, identity, &value)) {
@@ -381,6 +371,31 @@ int np_runtime_entry(struct pt_regs *ctx)
 	return 0;
 }
 
+SEC("uprobe")
+int np_runtime_entry(struct pt_regs *ctx)
+{
+	return enter(ctx, bpf_get_attach_cookie(ctx));
+}
+
+#if defined(__TARGET_ARCH_x86)
+/* By the number of a function that the agent inside a program has an entry for (collector/agent/). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NP_AGENT_CALLS);
+	__type(key, __u32);
+	__type(value, __u64);
+} np_agent_cookies SEC(".maps");
+
+/* Where the agent calls a function that it cannot tell of itself; registers are as at the function's entry. */
+SEC("uprobe")
+int np_agent_entry(struct pt_regs *ctx)
+{
+	const __u32 number = ctx->r11;
+	const __u64 *cookie = bpf_map_lookup_elem(&np_agent_cookies, &number);
+	return cookie ? enter(ctx, *cookie) : 0;
+}
+#endif
+
 /* Behind a call; of others that come by here nothing is open at this place of the stack. */
 SEC("uprobe")
 int np_runtime_return(struct pt_regs *ctx)
@@ -396,5 +411,16 @@ int np_runtime_return(struct pt_regs *ctx)
 	put(&event, 0);
 	if (timed)
 		add_timed(NP_TIMED_RETURN, time_ns);
+	return 0;
+}
+
+/* Where the agent inside a program asks the recorder to come (collector/agent/agent.c). */
+SEC("uprobe")
+int np_agent_asks(struct pt_regs *ctx)
+{
+	const __u64 nothing = 0;
+	(void)ctx;
+	if (np_is_recorded(0))
+		bpf_ringbuf_output(&np_wakeups, (void *)&nothing, sizeof(nothing), BPF_RB_FORCE_WAKEUP);
 	return 0;
 }

@@ -293,6 +293,8 @@ std::vector<CodePlace> CodeIndex::virtual_slot(std::string_view base, unsigned s
 			function.address, CodePlace{*offset, 0, std::string(function.class_name)});
 		if (!is_new && function.class_name < place->second.name)
 			place->second.name = function.class_name;
+		place->second.address = function.address;
+		place->second.slots.push_back(function.slot_address);
 	}
 	content_->learn_from_symbols(&by_address);
 	std::vector<CodePlace> places;

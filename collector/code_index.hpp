@@ -22,6 +22,9 @@ struct CodePlace {
 	uint64_t size = 0;   // of the function in bytes, 0 if unknown
 	std::string name;    // the symbol; of a virtual slot the class's RTTI name, as in "N11onnxruntime4GeluE"
 	std::vector<std::string> captured{}; // what each '*' of the pattern stood for
+	// Of a virtual function: its address and those of the slots that hold it, in the file's own numbering.
+	uint64_t address = 0;
+	std::vector<uint64_t> slots{};
 };
 
 // Code that a running function goes on in, away from the rest of it.

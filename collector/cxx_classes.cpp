@@ -385,7 +385,7 @@ std::vector<CxxClasses::Function> CxxClasses::Scan::virtual_slot(std::string_vie
 		if (std::find(parts.begin(), parts.end(), table.offset) == parts.end())
 			continue;
 		if (const uint64_t address = function_at(table, slot))
-			functions.push_back({address, type_names_[table.type]});
+			functions.push_back({address, table.slots + slot * kWord, type_names_[table.type]});
 	}
 	return functions;
 }

@@ -29,6 +29,7 @@ class CxxClasses {
 public:
 	struct Function {
 		uint64_t address = 0;
+		uint64_t slot_address = 0; // where the table has it
 		std::string_view class_name;
 	};
 

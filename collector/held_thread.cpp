@@ -7,25 +7,25 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstdint>
 
 #include "collector/clock.hpp"
 
 namespace neuroperf::collector {
-namespace {
 
-constexpr uint64_t kLongestWaitNs = 20'000'000;
-
-} // namespace
-
-HeldThread::HeldThread(pid_t tid) : tid_(tid)
+HeldThread::HeldThread(pid_t tid, uint64_t longest_wait_ns) : tid_(tid)
 {
 	seized_ = ::ptrace(PTRACE_SEIZE, tid, nullptr, nullptr) == 0;
 	if (!seized_ || ::ptrace(PTRACE_INTERRUPT, tid, nullptr, nullptr) != 0)
 		return;
+	wait(longest_wait_ns);
+}
+
+bool HeldThread::wait(uint64_t longest_ns)
+{
 	const uint64_t begin = monotonic_now_ns();
-	for (take_stop(); !held_ && monotonic_now_ns() - begin < kLongestWaitNs; take_stop())
+	for (take_stop(); seized_ && !held_ && monotonic_now_ns() - begin < longest_ns; take_stop())
 		::usleep(20);
+	return held_;
 }
 
 void HeldThread::take_stop()

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collector/host.hpp"
 
+#include "collector/agent_memory.hpp"
+
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
 #include <pwd.h>
@@ -212,6 +214,8 @@ HostSnapshot take_host_snapshot()
 	if (host.cycles_error != 0 && host.cycles_user_only_error != 0)
 		host.sample_cost_ns = try_sample_cost(host.cpu_clock_error != 0);
 	host.bpf_error = try_bpf();
+	if (const auto agent = agent_library(); !agent.ok())
+		host.agent_problem = agent.error().what;
 	host.kernel_types = ::access("/sys/kernel/btf/vmlinux", R_OK) == 0;
 	read_cpu(&host);
 	read_kernel_text(&host);

@@ -42,6 +42,7 @@ struct HostSnapshot {
 	std::optional<uint64_t> sample_cost_ns; // of the software clock; nothing: not tried, or too little to be seen
 
 	int bpf_error = EPERM;     // errno of an attempt to load a BPF program; 0 = works
+	std::string agent_problem; // why there is no agent for launched programs; empty: there is one
 	bool kernel_types = false; // /sys/kernel/btf/vmlinux, which BPF programs that follow processes need
 
 	bool constant_counter = false; // TSC constant and nonstop, or aarch64's architected counter

@@ -34,7 +34,8 @@ struct NumberedFunction {
 	uint32_t pushed_bytes = 0;           // at the entry probe
 	std::vector<std::string> captured{}; // what the stars of the place's pattern stood for
 	ProbeCost cost = ProbeCost::emulated;
-	bool is_of_class = false; // the name is that of a class whose virtual function it is
+	bool is_of_class = false;   // the name is that of a class whose virtual function it is
+	bool ends_are_told = false; // by the agent, which calls it: nobody need watch its callers
 };
 
 class LayerNames {

@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <optional>
 #include <utility>
 
@@ -33,12 +34,15 @@ perf_event_attr attr_of(bool inherit)
 	attr.inherit = inherit ? 1 : 0;
 	attr.watermark = 1;
 	attr.wakeup_watermark = 1;
+	attr.sample_id_all = attr.use_clockid = 1;
+	attr.sample_type = PERF_SAMPLE_TIME;
+	attr.clockid = CLOCK_MONOTONIC;
 	return attr;
 }
 
 } // namespace
 
-std::vector<MapNotice> map_notices(const std::string &records)
+std::vector<MapNotice> map_notices(const std::string &records, bool end_with_time)
 {
 	std::vector<MapNotice> notices;
 	perf_event_header header;
@@ -51,7 +55,8 @@ std::vector<MapNotice> map_notices(const std::string &records)
 		    recording::load<uint32_t>(record + kProtection) & PROT_EXEC)
 			notices.push_back({recording::load<int>(record + kPid),
 					   recording::load<int>(record + kTid),
-					   {record + kPath, ::strnlen(record + kPath, header.size - kPath)}});
+					   {record + kPath, ::strnlen(record + kPath, header.size - kPath)},
+					   end_with_time ? recording::load<uint64_t>(record + header.size - 8) : 0});
 	}
 	return notices;
 }
@@ -82,7 +87,7 @@ std::vector<MapNotice> MapNotices::take()
 	for (Ring &ring : rings_)
 		ring.records.drain(&records_, &counts);
 	lost_ += counts.lost;
-	return map_notices(records_);
+	return map_notices(records_, true);
 }
 
 std::vector<int> MapNotices::descriptors() const

@@ -21,10 +21,12 @@ namespace neuroperf::collector {
 struct MapNotice {
 	int pid = 0, tid = 0;
 	std::string path;
+	uint64_t time_ns = 0; // CLOCK_MONOTONIC; 0: not told
 };
 
-// Those of MMAP2 records of executable memory among whole records as the kernel wrote them.
-std::vector<MapNotice> map_notices(const std::string &records);
+// Those of MMAP2 records of executable memory among whole records as the kernel wrote them. `end_with_time`: each has
+// the time behind it, and nothing else.
+std::vector<MapNotice> map_notices(const std::string &records, bool end_with_time = false);
 
 class MapNotices {
 public:

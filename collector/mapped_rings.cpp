@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 namespace neuroperf::collector {
 namespace {
@@ -38,9 +39,9 @@ template <typename T> T *map_shared(const bpf_map *map, std::size_t bytes, int p
 
 MappedRings::~MappedRings()
 {
-	if (positions_ != nullptr)
+	if (positions_bytes_ != 0 && positions_ != nullptr)
 		::munmap(positions_, positions_bytes_);
-	if (chunks_ != nullptr)
+	if (chunks_bytes_ != 0 && chunks_ != nullptr)
 		::munmap(const_cast<char *>(chunks_), chunks_bytes_);
 }
 
@@ -57,6 +58,7 @@ bool MappedRings::map(const MappedRingMaps &maps, const std::vector<unsigned> &c
 {
 	cpus_ = cpus;
 	ring_bytes_ = ring_bytes;
+	read_.resize(rings_for(cpus));
 	positions_bytes_ = whole_pages(rings_for(cpus) * sizeof(np_ring_positions));
 	chunks_bytes_ = rings_for(cpus) * ring_bytes;
 	*doing = "map the rings of";
@@ -70,6 +72,17 @@ bool MappedRings::map(const MappedRingMaps &maps, const std::vector<unsigned> &c
 	*doing = "wait for the rings of";
 	wakeups_.reset(ring_buffer__new(bpf_map__fd(maps.wakeups), take_nothing, nullptr, nullptr));
 	return wakeups_ != nullptr;
+}
+
+void MappedRings::use(np_ring_positions *positions, const char *chunks, unsigned rings, std::size_t ring_bytes)
+{
+	cpus_.resize(rings);
+	std::iota(cpus_.begin(), cpus_.end(), 0u);
+	read_.resize(rings);
+	ring_bytes_ = ring_bytes;
+	positions_ = positions;
+	chunks_ = chunks;
+	ask_at(ring_bytes / 2);
 }
 
 int MappedRings::descriptor() const
@@ -86,7 +99,8 @@ void MappedRings::ask_at(uint64_t bytes)
 
 void MappedRings::heed_wakeups()
 {
-	ring_buffer__consume(wakeups_.get());
+	if (wakeups_)
+		ring_buffer__consume(wakeups_.get());
 }
 
 double MappedRings::drain(Take take, void *context)
@@ -110,7 +124,11 @@ MappedRings::Cursor MappedRings::open(unsigned cpu)
 	if (__atomic_load_n(&positions.asked, __ATOMIC_RELAXED) != 0)
 		__atomic_store_n(&positions.asked, 0, __ATOMIC_SEQ_CST); // first: what comes later asks again
 	const uint64_t end = __atomic_load_n(&positions.written, __ATOMIC_ACQUIRE);
-	return {cpu, positions.read, positions.read, end};
+	if (end - read_[cpu] > ring_bytes_) { // or it is before what was read
+		corrupt_++;
+		read_[cpu] = end;
+	}
+	return {cpu, read_[cpu], read_[cpu], end};
 }
 
 std::string_view MappedRings::record(Cursor *cursor)
@@ -142,8 +160,14 @@ void MappedRings::pass(Cursor *cursor)
 		tell_read(*cursor); // room while the rest is taken
 }
 
+bool MappedRings::is_empty(unsigned cpu) const
+{
+	return __atomic_load_n(&positions_[cpu].written, __ATOMIC_ACQUIRE) == read_[cpu];
+}
+
 void MappedRings::tell_read(const Cursor &cursor)
 {
+	read_[cursor.cpu] = cursor.at;
 	__atomic_store_n(&positions_[cursor.cpu].read, cursor.at, __ATOMIC_RELEASE);
 }
 

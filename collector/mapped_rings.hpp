@@ -33,6 +33,8 @@ public:
 	// Once it is loaded. False: errno says why not, `doing` what failed.
 	bool map(const MappedRingMaps &maps, const std::vector<unsigned> &cpus, std::size_t ring_bytes,
 		 std::string_view *doing);
+	// Others of the same kind, which somebody else has mapped and lets be written by a program: nobody wakes up.
+	void use(np_ring_positions *positions, const char *chunks, unsigned rings, std::size_t ring_bytes);
 
 	int descriptor() const; // readable when a ring asks to be drained
 	// With more than so many bytes a ring asks, once until it is opened; half of it without this. One that is more
@@ -54,6 +56,8 @@ public:
 	void pass(Cursor *cursor); // it; to be called after record()
 	// What has not been passed is there the next time. Returns how full the ring was or is, 0 to 1.
 	double close(const Cursor &cursor);
+	// All that was written has been passed.
+	bool is_empty(unsigned cpu) const;
 	// Contents that make no sense; the ring was emptied.
 	uint64_t corrupt() const { return corrupt_; }
 
@@ -61,10 +65,11 @@ private:
 	void tell_read(const Cursor &cursor);
 
 	std::vector<unsigned> cpus_;
+	std::vector<uint64_t> read_; // by CPU: what is in the memory is for the writer
 	std::size_t ring_bytes_ = 0;
 	np_ring_positions *positions_ = nullptr; // by CPU
 	const char *chunks_ = nullptr;
-	std::size_t positions_bytes_ = 0, chunks_bytes_ = 0; // mapped
+	std::size_t positions_bytes_ = 0, chunks_bytes_ = 0; // mapped; 0: by somebody else
 	BpfRing wakeups_;
 	uint64_t corrupt_ = 0;
 };

@@ -38,6 +38,7 @@ struct RecordOptions {
 	std::optional<double> probe_budget;
 	bool begins_only = false;             // layers that follow each other are probed where they begin alone
 	bool per_shape = false;               // layers of runtimes are told apart by shape too
+	bool agent = false;                   // calls of runtimes' virtual functions go by an agent in the program
 	bool python_names = false;            // layers of Python frameworks have the names of their modules
 	bool no_switches = false;             // do not record when threads get and leave a CPU
 	bool no_anatomy = false;              // nor why they leave it, and who wakes them

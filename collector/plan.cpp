@@ -568,6 +568,16 @@ void plan_runtimes(std::vector<RuntimeDescription> runtimes, const RecordOptions
 		}
 	plan->runtimes = std::move(runtimes);
 	plan->begins_only = options.begins_only;
+	plan->agent = options.agent && host.agent_problem.empty();
+	if (plan->agent)
+		plan->items.push_back(
+			{"agent", PlanItem::State::open,
+			 "loaded into the program by LD_PRELOAD, which it can see in its environment; while "
+			 "one process has a runtime mapped, calls of virtual functions go by it",
+			 ""});
+	else if (options.agent)
+		plan->items.push_back({"agent", PlanItem::State::missing, host.agent_problem,
+				       "record without --agent: by probes, at ten times the cost"});
 	plan->probe_budget = probe_budget(options, host, plan->frequency_hz);
 }
 

@@ -59,6 +59,7 @@ struct Plan {
 	std::vector<std::string> drivers{};       // whose events are recorded, by names of descriptions
 	double probe_budget = 1;                  // share of a thread's time that their probes may cost
 	bool begins_only = false;                 // of layers that follow each other; else when that keeps the budget
+	bool agent = false;               // some of their functions are called by way of an agent in the program
 	bool filters_samples = false;     // events on whole CPUs, and a BPF program that keeps the target's samples
 	bool anatomy = false;             // switches of threads by a BPF program, with what they wait for
 	bool anatomy_with_stacks = false; // and where they were as they left

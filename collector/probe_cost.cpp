@@ -26,10 +26,10 @@ uint64_t without(uint64_t from, uint64_t what)
 std::string_view to_string(HitClass hit)
 {
 	constexpr std::string_view kNames[kHitClasses] = {
-		"call entry",         "emulated entry",         "stepped entry",
-		"call named entry",   "emulated named entry",   "stepped named entry",
-		"call staying entry", "emulated staying entry", "stepped staying entry",
-		"call return",        "emulated return",        "stepped return"};
+		"call entry",         "emulated entry",         "stepped entry",         "agent entry",
+		"call named entry",   "emulated named entry",   "stepped named entry",   "agent named entry",
+		"call staying entry", "emulated staying entry", "stepped staying entry", "agent staying entry",
+		"call return",        "emulated return",        "stepped return",        "agent return"};
 	return kNames[index_of(hit)];
 }
 

@@ -42,7 +42,7 @@ struct HitClass {
 	At at = At::entry;
 	ProbeCost cost = ProbeCost::emulated;
 };
-constexpr std::size_t kProbeCosts = 3, kHitClasses = NP_TIMED_KINDS * kProbeCosts;
+constexpr std::size_t kProbeCosts = 4, kHitClasses = NP_TIMED_KINDS * kProbeCosts;
 constexpr std::size_t index_of(HitClass hit)
 {
 	return static_cast<std::size_t>(hit.at) * kProbeCosts + static_cast<std::size_t>(hit.cost);

@@ -64,11 +64,12 @@ namespace {
 
 using At = HitClass::At;
 using Site = void (*)(const void *);
-constexpr Site kSites[kHitClasses] = {
-	&neuroperf_cost_entry_call,   &neuroperf_cost_entry_emulated,   &neuroperf_cost_entry_stepped,
-	&neuroperf_cost_named_call,   &neuroperf_cost_named_emulated,   &neuroperf_cost_named_stepped,
-	&neuroperf_cost_staying_call, &neuroperf_cost_staying_emulated, &neuroperf_cost_staying_stepped,
-	&neuroperf_cost_return_call,  &neuroperf_cost_return_emulated,  &neuroperf_cost_return_stepped};
+constexpr std::size_t kCostsOfProbes = 3; // ProbeCost::agent is none
+constexpr Site kSites[NP_TIMED_KINDS][kCostsOfProbes] = {
+	{&neuroperf_cost_entry_call, &neuroperf_cost_entry_emulated, &neuroperf_cost_entry_stepped},
+	{&neuroperf_cost_named_call, &neuroperf_cost_named_emulated, &neuroperf_cost_named_stepped},
+	{&neuroperf_cost_staying_call, &neuroperf_cost_staying_emulated, &neuroperf_cost_staying_stepped},
+	{&neuroperf_cost_return_call, &neuroperf_cost_return_emulated, &neuroperf_cost_return_stepped}};
 
 // The last to be used by others, who then fill them in anew.
 constexpr uint32_t kNamedPlace = NP_MOST_PLACES - 1, kStayingPlace = NP_MOST_PLACES - 2;
@@ -94,7 +95,7 @@ constexpr HitClass kInTurn[] = {
 	{At::staying_entry, ProbeCost::call},
 	{At::behind_call, ProbeCost::call},
 };
-static_assert(std::size(kInTurn) == kHitClasses);
+static_assert(std::size(kInTurn) == std::size_t{NP_TIMED_KINDS} * kCostsOfProbes);
 
 // What the place reads: an object, by the pointer that is the argument, and its name.
 struct Object {
@@ -162,7 +163,7 @@ public:
 
 	std::optional<HitCost> measure(HitClass hit)
 	{
-		const Site site = kSites[index_of(hit)];
+		const Site site = kSites[static_cast<std::size_t>(hit.at)][static_cast<std::size_t>(hit.cost)];
 		if (!attach(site, hit.at))
 			return std::nullopt;
 		run(site, kWarmUp);

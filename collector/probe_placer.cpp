@@ -134,6 +134,8 @@ std::string_view to_string(ProbeCost cost)
 		return "emulated";
 	case ProbeCost::stepped:
 		return "stepped";
+	case ProbeCost::agent:
+		return "agent";
 	}
 	return "?";
 }

@@ -29,6 +29,7 @@ enum class ProbeCost {
 	call,     // a nop that the kernel turns into a call
 	emulated, // a trap, and the kernel does what the instruction would
 	stepped,  // a trap, and the instruction is single-stepped out of line
+	agent,    // no probe: the agent inside the program tells it (collector/agent/)
 };
 std::string_view to_string(ProbeCost cost);
 

@@ -177,6 +177,9 @@ Status Session::launch()
 		for (std::string &variable : sources_.python_names->environment())
 			environment.push_back(std::move(variable));
 	}
+	if (plan().agent)
+		for (std::string &variable : sources_.create_agent(options_))
+			environment.push_back(std::move(variable));
 	auto launch = Launch::prepare({options_.command, std::move(environment), plan().run_as, open_files_});
 	if (!launch.ok())
 		return launch.error();

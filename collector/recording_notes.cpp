@@ -113,6 +113,13 @@ void write_notes_of_runtimes(const RuntimeProbes &runtimes, RecorderLog *log)
 				    "{:.1f} ms at most",
 				    counts.held, static_cast<double>(counts.longest_hold_ns) / 1e6),
 			"");
+	if (counts.held_late > 0)
+		log->write_note(
+			kWarning, "runtime_held_late",
+			fmt::format("{} threads that loaded a runtime went on before its probes were there, for {:.1f} "
+				    "ms at most, as the recorder was busy: calls of that time may be missing",
+				    counts.held_late, static_cast<double>(counts.longest_delay_ns) / 1e6),
+			"");
 	if (counts.not_held > 0)
 		log->write_note(kWarning, "runtime_not_held",
 				fmt::format("{} threads that loaded a runtime could not be held until its probes were "
@@ -180,6 +187,34 @@ void write_notes_of_runtimes(const RuntimeProbes &runtimes, RecorderLog *log)
 					    "cost is n/a ({})",
 					    counts.hits, runtimes.costs().why_unknown),
 				"");
+}
+
+void write_notes_of_agent(const RuntimeProbes &runtimes, RecorderLog *log)
+{
+	if (runtimes.agent_error())
+		log->write_note(kWarning, "no_agent",
+				"all of the runtimes is recorded by probes: " + runtimes.agent_error()->what,
+				runtimes.agent_error()->hint);
+	if (!runtimes.counts().agent || runtimes.files().empty())
+		return;
+	const AgentCallsCounts &counts = *runtimes.counts().agent;
+	if (counts.functions > 0)
+		log->write_note(
+			kInfo, "agent",
+			fmt::format("calls of {} functions went by the agent inside the program, which was held "
+				    "{} times for {:.1f} ms at most to let them",
+				    counts.functions, counts.held, static_cast<double>(counts.longest_hold_ns) / 1e6),
+			"");
+	if (counts.given_back > 0)
+		log->write_note(
+			kNotice, "agent_given_back",
+			fmt::format("{} runtimes were mapped by more than one process at a time: from then on their "
+				    "calls are recorded by probes",
+				    counts.given_back),
+			"record each process on its own: mpirun -n 2 neuroperf record -o run.%r.data --agent ...");
+	if (!counts.problem.empty())
+		log->write_note(counts.functions > 0 ? kNotice : kWarning, "agent_incomplete",
+				"some functions are recorded by probes: " + counts.problem, "");
 }
 
 void write_notes_of_python(const PythonNamesCounts &told, const RuntimeProbes *runtimes, RecorderLog *log)
@@ -266,6 +301,8 @@ void write_closing_notes(const Sources &sources, const std::vector<ChildProcess>
 		write_notes_of_children(sources.attached->counts(), log);
 	if (sources.runtimes)
 		write_notes_of_runtimes(*sources.runtimes, log);
+	if (sources.runtimes && sources.plan().agent)
+		write_notes_of_agent(*sources.runtimes, log);
 	if (sources.python_names)
 		write_notes_of_python(sources.python_names->counts(), sources.runtimes ? &*sources.runtimes : nullptr,
 				      log);

@@ -100,6 +100,12 @@ void RuntimeCallers::attach(int file, Spots *spots)
 		attach_some(file, some, kind);
 }
 
+uint32_t RuntimeCallers::add_told(int32_t pushed_bytes, ProbeCost cost)
+{
+	kinds_.push_back(Kind::sampled);
+	return spans_.add_return(pushed_bytes, cost);
+}
+
 void RuntimeCallers::drop_spare()
 {
 	probes_.drop();

@@ -38,6 +38,10 @@ public:
 	// Behind those calls that `spans` has met since the last time. The kernel takes as long for one as for many.
 	void add_met();
 
+	// Ends that the agent tells, where the stack pointer is so far below what it was right after the call. Returns
+	// their number.
+	uint32_t add_told(int32_t pushed_bytes, ProbeCost cost);
+
 	// Ends of layers that follow each other are not needed any more.
 	void drop_spare();
 

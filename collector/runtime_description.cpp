@@ -87,7 +87,7 @@ private:
 		RuntimePlace place;
 		allow(from, path,
 		      {"name", "means", "find", "each", "at", "optional", "successive", "async", "identity",
-		       "names_stay_us", "count", "layer", "kind", "kinds", "shape"});
+		       "names_stay_us", "in_registers", "count", "layer", "kind", "kinds", "shape"});
 		if (failed())
 			return place;
 		place.name = string_in(from, "name", path, false);
@@ -109,10 +109,15 @@ private:
 		read_async(from, path, &place);
 		place.optional = flag_in(from, "optional", path);
 		place.successive = flag_in(from, "successive", path);
+		place.in_registers = flag_in(from, "in_registers", path);
 		if (place.means == PlaceMeans::renewal && from.size() > (from.contains("optional") ? 4 : 3))
 			fail(path, "a renewal has a \"name\" and a \"find\", and may be \"optional\"");
 		if (place.successive && (!place.is_span() || place.means == PlaceMeans::inference))
 			fail(path, "\"successive\" is of layers, operators and phases");
+		if (place.in_registers && (place.find.how != PlaceSearch::How::virtual_slot || place.at_exit ||
+					   !place.successive || place.names_stay_us == 0))
+			fail(path, "\"in_registers\" is of calls of virtual functions that are \"successive\" and have "
+				   "\"names_stay_us\"");
 		return place;
 	}
 

@@ -77,6 +77,9 @@ struct RuntimePlace {
 	// So long after a hit an identity has the names that it had, unless a renewal came between: the runtime cannot
 	// have made another one of the same memory so soon. 0: nobody knows.
 	uint32_t names_stay_us = 0;
+	// Virtual functions whose arguments are all in registers, so that their calls may go by the agent inside a
+	// launched program.
+	bool in_registers = false;
 	// An inference is submitted here, or waited for until it has ended; its identity says which one.
 	enum class Async { no, begin, end };
 	Async async = Async::no;

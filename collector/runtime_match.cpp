@@ -165,7 +165,8 @@ private:
 				const bool pays = &element == &elements.front();
 				match_.functions.push_back({index, *reads, code.name, element.captured, offset,
 							    static_cast<uint32_t>(point.pushed_bytes),
-							    pays ? point.cost : ProbeCost::emulated});
+							    pays ? point.cost : ProbeCost::emulated, code.offset,
+							    code.address, code.slots});
 			}
 		return Done{};
 	}

@@ -29,6 +29,9 @@ struct FoundFunction {
 	uint64_t probe_offset = 0;         // in the file, of the probe at its entry or at an exit
 	uint32_t pushed_bytes = 0;         // how far the stack pointer has moved there
 	ProbeCost cost = ProbeCost::stepped;
+	// Of a virtual function: where it begins in the file, its address, and those of the slots that hold it.
+	uint64_t entry_offset = 0, entry_address = 0;
+	std::vector<uint64_t> slots{};
 };
 
 struct RuntimeMatch {

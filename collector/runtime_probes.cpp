@@ -19,6 +19,8 @@
 #include <span>
 #include <utility>
 
+#include "collector/agent_calls.hpp"
+#include "collector/agent_cost.hpp"
 #include "collector/attach_readiness.hpp"
 #include "collector/bpf_support.hpp"
 #include "collector/clock.hpp"
@@ -41,6 +43,7 @@
 namespace neuroperf::collector {
 namespace {
 
+constexpr uint64_t kLateNs = 1'000'000;    // far more than until a thread that has mapped a file is held
 constexpr uint64_t kReadyNs = 300'000'000; // after a runtime, or a function of it, was new
 
 struct CloseProgram {
@@ -64,16 +67,18 @@ struct RuntimeProbes::Impl {
 	}
 
 	Status load();
+	Status open_agent();
+	ProbeCookies cookies() const;
 	Status load_for(UprobeKind kind);
 	Status follow();
 	bool is_ready();
-	void look_at(int pid);
+	bool look_at(int pid);
 	void look_at_mapper(const MapNotice &notice);
 	void look_ahead(const std::string &path, pid_t program_pid);
 	bool may_be_any(const std::string &path) const;
 	void look_at_file(int pid, const FileMapping &mapping);
 	void attach(const RuntimeMatch &match, const FileKey &key, int file, RuntimeFile *told);
-	void attach_entries(const RuntimeMatch &match, int file, RuntimeFile *told);
+	void attach_entries(const RuntimeMatch &match, const FileKey &key, int file, RuntimeFile *told);
 	void stay_ready();
 	RuntimeSpans::Emit emit();
 	std::size_t number_places(const RuntimeMatch &match);
@@ -89,7 +94,7 @@ struct RuntimeProbes::Impl {
 	std::optional<TimedRings> rings;
 	std::vector<BpfLink> links;
 	std::size_t ring_bytes; // of each CPU
-	std::optional<Error> error;
+	std::optional<Error> error, agent_error;
 	bool enabled = false, detached = false;
 	UprobeKind kind = UprobeKind::perf;
 	bool wide_nops_are_calls = false;
@@ -104,6 +109,8 @@ struct RuntimeProbes::Impl {
 	std::vector<RuntimeFile> files;
 	RuntimeSpans spans;
 	RuntimeCallers callers{spans, probes};
+	std::optional<AgentCalls> agent;
+	bool follows = false; // the processes to record
 	RuntimeBudget budget;
 	RuntimeProbesCounts counts;
 	uint64_t bad_records = 0;
@@ -113,11 +120,12 @@ struct RuntimeProbes::Impl {
 // Loaded, now or before.
 bool RuntimeProbes::Impl::is_ready()
 {
-	if (rings || error)
+	if (follows || error)
 		return !error;
-	Status done = load();
+	Status done = rings ? Status(Done{}) : load(); // for the agent, before
 	if (done.ok())
 		done = follow();
+	follows = done.ok();
 	if (!done.ok()) {
 		error = done.error();
 		rings.reset();
@@ -170,12 +178,38 @@ Status RuntimeProbes::Impl::load_for(UprobeKind for_kind)
 	program->rodata->np_record_all = plan.target.kind == Target::Kind::machine;
 	prepare_for(for_kind, program->progs.np_runtime_entry);
 	prepare_for(for_kind, program->progs.np_runtime_return);
+	prepare_for(for_kind, program->progs.np_agent_asks);
+#if defined(__x86_64__)
+	prepare_for(for_kind, program->progs.np_agent_entry);
+	bpf_program__set_autoload(program->progs.np_agent_entry, plan.agent); // as large as that of probes
+#endif
 	program->rodata->np_ring_chunks = static_cast<uint32_t>(ring_bytes / NP_RING_CHUNK);
 	int code = TimedRings::size(ring_maps(), cpus, ring_bytes);
 	if (code == 0)
 		code = runtime_events_bpf__load(program.get());
 	if (code != 0)
 		return failure("load", -code);
+	return Done{};
+}
+
+Status RuntimeProbes::Impl::open_agent()
+{
+	auto library = agent_library();
+	if (!library.ok())
+		return library.error();
+	if (Status loaded = load(); !loaded.ok())
+		return loaded;
+	auto memory = AgentMemory::create(std::move(*library), bpf_map__fd(program->maps.np_told));
+	if (!memory.ok())
+		return memory.error();
+	agent.emplace(std::move(*memory), spans, callers, probes);
+	if (Status opened = agent->open(kind, program.get()); !opened.ok())
+		return opened;
+	add_agent_cost(agent->memory().library(), &costs);
+	spans.set_costs(costs);
+	budget.set_costs(costs);
+	rings->add(&agent->memory().rings());
+	trial_probes.finish(); // before the program is there: letting go of them delays processes that begin
 	return Done{};
 }
 
@@ -212,14 +246,23 @@ Status RuntimeProbes::Impl::follow()
 	return add_target(bpf_map__fd(program->maps.np_tree), running);
 }
 
-void RuntimeProbes::Impl::look_at(int pid)
+// Returns whether anything was probed for it.
+bool RuntimeProbes::Impl::look_at(int pid)
 {
 	const auto mappings = read_file_mappings(pid);
 	if (!mappings.ok())
-		return; // it has ended
-	for (const FileMapping &mapping : *mappings)
-		if (mapping.executable && seen.insert(mapping.file).second)
+		return false; // it has ended
+	const std::size_t known = files.size();
+	bool put_back = false;
+	for (const FileMapping &mapping : *mappings) {
+		if (!mapping.executable)
+			continue;
+		if (seen.insert(mapping.file).second)
 			look_at_file(pid, mapping);
+		if (agent)
+			put_back |= agent->has_mapped(pid, mapping);
+	}
+	return put_back || files.size() > known;
 }
 
 bool RuntimeProbes::Impl::may_be_any(const std::string &path) const
@@ -253,7 +296,12 @@ void RuntimeProbes::Impl::look_at_mapper(const MapNotice &notice)
 	const uint64_t begin = monotonic_now_ns();
 	auto thread = std::make_unique<HeldThread>(notice.tid);
 	spans.sees_start_of(static_cast<uint32_t>(notice.pid));
-	look_at(notice.pid);
+	const uint64_t delay_ns =
+		notice.time_ns == 0 ? 0 : monotonic_now_ns() - std::min(monotonic_now_ns(), notice.time_ns);
+	if (look_at(notice.pid) && delay_ns > kLateNs) {
+		counts.held_late++;
+		counts.longest_delay_ns = std::max(counts.longest_delay_ns, delay_ns);
+	}
 	(thread->held() ? counts.held : counts.not_held)++;
 	if (!thread->release())
 		stopping.push_back(std::move(thread));
@@ -314,7 +362,7 @@ void RuntimeProbes::Impl::attach(const RuntimeMatch &match, const FileKey &key, 
 	told->uncounted = match.uncounted;
 	told->first_place = number_places(match);
 	told->last_place = spans.places().size();
-	attach_entries(match, file, told);
+	attach_entries(match, key, file, told);
 	callers.add_named(key, file, told->path, match.behind_calls, static_cast<uint16_t>(told->first_place));
 	stay_ready();
 }
@@ -326,33 +374,43 @@ void RuntimeProbes::Impl::stay_ready()
 		readiness.keep_until(program->progs.np_runtime_return, monotonic_now_ns() + kReadyNs);
 }
 
-void RuntimeProbes::Impl::attach_entries(const RuntimeMatch &match, int file, RuntimeFile *told)
+void RuntimeProbes::Impl::attach_entries(const RuntimeMatch &match, const FileKey &key, int file, RuntimeFile *told)
 {
 	std::vector<UprobeSpot> kept, sampled;
+	std::vector<AgentFunction> for_agent;
 	for (const FoundFunction &found : match.functions) {
 		const RuntimePlace &place = match.runtime->places[found.place];
 		const uint64_t number = told->first_place + found.found_place;
-		const uint64_t function =
-			spans.add_function({found.name, found.pushed_bytes, found.captured, found.cost,
-					    place.find.how == PlaceSearch::How::virtual_slot});
+		const NumberedFunction numbered{found.name, found.pushed_bytes, found.captured, found.cost,
+						place.find.how == PlaceSearch::How::virtual_slot};
+		const uint64_t function = spans.add_function(numbered);
 		if (function >= NP_MOST_FUNCTIONS || number >= told->last_place)
 			break;
-		(place.may_be_sampled() ? sampled : kept)
-			.push_back({found.probe_offset,
-				    NP_COOKIE(number, function, found.pushed_bytes,
-					      place.is_span() && !(place.successive && plan.begins_only))});
+		const UprobeSpot spot{found.probe_offset,
+				      NP_COOKIE(number, function, found.pushed_bytes,
+						place.is_span() && !(place.successive && plan.begins_only))};
+		(place.may_be_sampled() ? sampled : kept).push_back(spot);
+		const np_place &reads = match.places[found.found_place].reads;
+		if (const auto identity = told_by_agent(place, reads); agent && identity && !found.slots.empty())
+			for_agent.push_back({spot, numbered, found.entry_offset, found.entry_address, found.slots,
+					     reads.names_stay_ns, static_cast<uint16_t>(number), *identity});
 	}
 	told->functions_attached = probes.add(kind, program->progs.np_runtime_entry, file, std::move(kept), false);
+	told->functions_attached +=
+		probes.add(kind, program->progs.np_runtime_entry, file, std::move(sampled), true, cookies());
+	if (agent)
+		agent->add_file(key, file, std::move(for_agent), cookies());
+}
+
+ProbeCookies RuntimeProbes::Impl::cookies() const
+{
 	auto *const functions = program->bss->np_functions;
-	const ProbeCookies cookies{
-		[functions](uint64_t cookie) { return functions[NP_COOKIE_FUNCTION(cookie)][NP_FUNCTION_MET] != 0; },
+	return {[functions](uint64_t cookie) { return functions[NP_COOKIE_FUNCTION(cookie)][NP_FUNCTION_MET] != 0; },
 		[](uint64_t cookie) { return NP_COOKIE_OF_OTHER_SIDE(cookie); },
 		[functions](uint64_t cookie) {
 			__atomic_store_n(&functions[NP_COOKIE_FUNCTION(cookie)][NP_FUNCTION_SIDE],
 					 NP_COOKIE_SIDE(cookie), __ATOMIC_RELAXED);
 		}};
-	told->functions_attached +=
-		probes.add(kind, program->progs.np_runtime_entry, file, std::move(sampled), true, cookies);
 }
 
 RuntimeSpans::Emit RuntimeProbes::Impl::emit()
@@ -396,6 +454,10 @@ void RuntimeProbes::Impl::update_counts()
 	counts.hits_of_others = __atomic_load_n(&bss->np_hits_of_others, __ATOMIC_RELAXED);
 	counts.bad_records = bad_records + rings->corrupt();
 	counts.dropped = __atomic_load_n(&bss->np_dropped, __ATOMIC_RELAXED);
+	if (agent) {
+		counts.dropped += agent->memory().dropped();
+		counts.agent = agent->counts();
+	}
 	counts.hits = counts.events + counts.dropped + __atomic_load_n(&bss->np_untold, __ATOMIC_RELAXED);
 	counts.unreadable = __atomic_load_n(&bss->np_unreadable, __ATOMIC_RELAXED);
 	counts.too_large = __atomic_load_n(&bss->np_too_large, __ATOMIC_RELAXED);
@@ -417,6 +479,16 @@ RuntimeProbes::~RuntimeProbes()
 		detach();
 }
 
+std::vector<std::string> RuntimeProbes::create_agent()
+{
+	const Status opened = impl_->open_agent();
+	if (opened.ok())
+		return impl_->agent->memory().environment();
+	impl_->agent_error = opened.error();
+	impl_->agent.reset();
+	return {};
+}
+
 void RuntimeProbes::use_names_of(PythonNames *names)
 {
 	impl_->spans.set_python_names([names](uint32_t pid, uint64_t address, uint64_t time_ns) {
@@ -434,6 +506,8 @@ void RuntimeProbes::enable()
 void RuntimeProbes::disable()
 {
 	impl_->enabled = false;
+	if (impl_->agent)
+		impl_->agent->stop();
 	if (impl_->program)
 		__atomic_store_n(&impl_->program->bss->np_enabled, 0, __ATOMIC_RELEASE);
 }
@@ -505,6 +579,8 @@ double RuntimeProbes::drain(OwnEventEncoder *encoder)
 			impl_->stay_ready();
 		}
 		impl_->spans.watch_callers(monotonic_now_ns(), impl_->emit());
+		if (impl_->agent)
+			impl_->agent->work(monotonic_now_ns(), impl_->enabled && impl_->probes.is_on());
 		impl_->rings->ask_at(impl_->budget.ask_after_bytes(impl_->rings->in_use(), impl_->ring_bytes));
 	}
 	impl_->encoder = nullptr;
@@ -522,6 +598,8 @@ void RuntimeProbes::detach()
 {
 	impl_->detached = true;
 	impl_->readiness.end();
+	if (impl_->agent)
+		impl_->agent->stop();
 	impl_->probes.detach();
 	impl_->trial_probes.finish();
 }
@@ -562,6 +640,11 @@ double RuntimeProbes::probe_budget() const
 const std::optional<Error> &RuntimeProbes::error() const
 {
 	return impl_->error;
+}
+
+const std::optional<Error> &RuntimeProbes::agent_error() const
+{
+	return impl_->agent_error;
 }
 
 } // namespace neuroperf::collector

@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "collector/agent_calls.hpp"
 #include "collector/own_event_encoder.hpp"
 #include "collector/plan.hpp"
 #include "collector/probe_cost.hpp"
@@ -55,7 +56,10 @@ struct RuntimeProbesCounts {
 	uint64_t files_looked_at = 0, files_unreadable = 0;
 	uint64_t held = 0, not_held = 0; // threads that mapped a runtime, until its probes were there
 	uint64_t longest_hold_ns = 0;
+	// Of them, those that were held so late that they may have run what was probed then only.
+	uint64_t held_late = 0, longest_delay_ns = 0;
 	RuntimeBudgetCounts budget;
+	std::optional<AgentCallsCounts> agent; // with one
 	RuntimeCallersCounts callers;
 	RuntimeSpansCounts spans;
 
@@ -74,6 +78,9 @@ public:
 	RuntimeProbes(RuntimeProbes &&other) noexcept;
 	RuntimeProbes &operator=(RuntimeProbes &&) = delete;
 
+	// For a program that is about to be launched: some calls shall go by an agent in it. What it needs in its
+	// environment, "NAME=value"; nothing if it cannot be had, see agent_error.
+	std::vector<std::string> create_agent();
 	// Whose names layers have that are described so. Must stay.
 	void use_names_of(PythonNames *names);
 	void enable();
@@ -105,6 +112,8 @@ public:
 	double probe_budget() const; // a share
 	// Why nothing could be attached to, if so.
 	const std::optional<Error> &error() const;
+	// Why there is no agent, if one was wanted.
+	const std::optional<Error> &agent_error() const;
 
 private:
 	struct Impl;

@@ -178,7 +178,9 @@ void RuntimeSpans::enter(const np_runtime_event &event, const Emit &emit)
 	const bool alone = place.place->successive && !has_inference(thread);
 	counts_.successive += place.place->successive && !start_up ? 1 : 0;
 	counts_.successive_alone += alone && !start_up ? 1 : 0;
-	const bool unwatched = lasts_until_next(*place.place) ? alone : !submits && !is_watched(caller, event.time_ns);
+	const bool is_told = functions_[event.function].ends_are_told;
+	const bool unwatched =
+		lasts_until_next(*place.place) ? alone : !submits && !is_told && !is_watched(caller, event.time_ns);
 	const Open call{stack, event.value, id, event.place, event.identity, thread.cost_ns, unwatched};
 	begin(call, event, emit);
 	if (!submits)
@@ -333,6 +335,11 @@ void RuntimeSpans::watch_callers(uint64_t from_ns, const Emit &emit)
 void RuntimeSpans::take_begins_alone()
 {
 	begins_alone_ = true;
+	forget_callers();
+}
+
+void RuntimeSpans::forget_callers()
+{
 	callers_.clear();
 	fresh_callers_.clear();
 	taken_callers_.clear();

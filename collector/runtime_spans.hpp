@@ -65,6 +65,8 @@ public:
 
 	uint16_t add_place(const NumberedPlace &place);
 	uint32_t add_function(NumberedFunction function);
+	// Ends of its calls are told without a probe from now on, or no more: nobody need watch its callers.
+	void tell_ends_of(uint32_t function, bool are_told) { functions_[function].ends_are_told = are_told; }
 	// A probe behind calls, where the stack pointer is so far below what it was right after them, or above it.
 	// Returns its number.
 	// `place`: for whose calls it was put there, if that is known.
@@ -87,6 +89,8 @@ public:
 	// its inference ends. All callers are met anew.
 	void take_begins_alone();
 
+	// All callers are met anew: probes behind their calls are gone.
+	void forget_callers();
 	// Those that were taken are watched from this time on. Layers that were called from where nobody watched have
 	// ended, or nobody will know when: they do not stay open for the samples of what comes behind. Inferences may
 	// last, and stay.

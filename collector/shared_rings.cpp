@@ -6,13 +6,14 @@
 #include <linux/falloc.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+
+#include "collector/inherited_memory.hpp"
 
 namespace neuroperf::collector {
 namespace {
@@ -35,8 +36,6 @@ constexpr double kPlausibleNs = 60e9;
 constexpr double kClockSkewNs = 1e6;
 // Longer than a thread that runs needs to finish its event, which reads a clock.
 constexpr uint64_t kLookAtBusyRingNs = 3000;
-// Descriptors below are often closed or reused by programs without asking.
-constexpr int kLowestDescriptor = 300;
 
 uint64_t page_aligned(uint64_t size)
 {
@@ -75,21 +74,6 @@ Error system_error(std::string_view doing)
 		code == EFBIG ? "lift the limit on file sizes: ulimit -f unlimited" : ""};
 }
 
-// A limit on the size of files (ulimit -f) is meant for files on disk, but holds for this memory too.
-bool resize(int fd, uint64_t size)
-{
-	rlimit before{};
-	::getrlimit(RLIMIT_FSIZE, &before);
-	const rlimit none{RLIM_INFINITY, RLIM_INFINITY}, raised{before.rlim_max, before.rlim_max};
-	if (::setrlimit(RLIMIT_FSIZE, &none) != 0)
-		::setrlimit(RLIMIT_FSIZE, &raised);
-	const bool done = ::ftruncate(fd, static_cast<off_t>(size)) == 0;
-	const int code = errno;
-	::setrlimit(RLIMIT_FSIZE, &before);
-	errno = code;
-	return done;
-}
-
 bool is_dead(uint32_t pid, uint32_t tid)
 {
 	return ::syscall(SYS_tgkill, pid, tid, 0) != 0 && errno == ESRCH;
@@ -107,22 +91,12 @@ Result<SharedRings> SharedRings::create(bool use_counter)
 	SharedRings rings;
 	if (::getrandom(&rings.cookie_, sizeof rings.cookie_, 0) != sizeof rings.cookie_)
 		rings.cookie_ = monotonic_now_ns();
-	const UniqueFd memory(::memfd_create("neuroperf", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-	if (!memory.valid())
-		return system_error("create");
 	const np_shm_header header = make_header(use_counter, rings.cookie_);
-	if (!resize(memory.get(), header.total_size))
-		return system_error("size");
-	if (::fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
-		return system_error("seal");
-	// The duplicate is inherited across exec; this is the only descriptor of the recorder that is.
-	int high = ::fcntl(memory.get(), F_DUPFD, kLowestDescriptor);
-	if (high < 0)
-		high = ::fcntl(memory.get(), F_DUPFD, 3);
-	if (high < 0)
-		return system_error("hand over");
-	rings.fd_ = UniqueFd(high);
-	rings.map_ = ::mmap(nullptr, header.total_size, PROT_READ | PROT_WRITE, MAP_SHARED, high, 0);
+	auto memory = make_inherited_memory("neuroperf", header.total_size);
+	if (!memory.ok())
+		return memory.error();
+	rings.fd_ = std::move(*memory);
+	rings.map_ = ::mmap(nullptr, header.total_size, PROT_READ | PROT_WRITE, MAP_SHARED, rings.fd_.get(), 0);
 	if (rings.map_ == MAP_FAILED) {
 		rings.map_ = nullptr;
 		return system_error("map");

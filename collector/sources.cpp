@@ -67,6 +67,21 @@ Status Sources::create_python_names()
 	return Done{};
 }
 
+std::vector<std::string> Sources::create_agent(const RecordOptions &options)
+{
+	if (plan_.runtimes.empty())
+		return {};
+	create_runtimes(options);
+	return runtimes->create_agent();
+}
+
+void Sources::create_runtimes(const RecordOptions &options)
+{
+	std::vector<unsigned> cpus = cpus_to_write_on(plan_);
+	const std::size_t ring_bytes = tracepoint_ring_bytes(options, cpus.size());
+	runtimes.emplace(plan_, std::move(cpus), ring_bytes);
+}
+
 void Sources::open(const RecordOptions &options, pid_t program, OpenFileLimit *open_files)
 {
 	open_tracepoints(options, program);
@@ -81,9 +96,8 @@ void Sources::open(const RecordOptions &options, pid_t program, OpenFileLimit *o
 		attach();
 	if (plan_.runtimes.empty())
 		return;
-	std::vector<unsigned> cpus = cpus_to_write_on(plan_);
-	const std::size_t ring_bytes = tracepoint_ring_bytes(options, cpus.size());
-	runtimes.emplace(plan_, std::move(cpus), ring_bytes);
+	if (!runtimes)
+		create_runtimes(options);
 	if (python_names)
 		runtimes->use_names_of(&*python_names);
 	if (plan_.events.empty())

@@ -34,6 +34,8 @@ public:
 	// For a program that is about to be launched.
 	Status create_shared_rings();
 	Status create_python_names();
+	// What the program needs in its environment.
+	std::vector<std::string> create_agent(const RecordOptions &options);
 	// `program`: the launched one, stopped before exec; 0 without one. What cannot be opened has its error below.
 	void open(const RecordOptions &options, pid_t program, OpenFileLimit *open_files);
 	std::vector<int> descriptors() const; // to poll: readable when something is urgent
@@ -69,6 +71,7 @@ public:
 	std::optional<Error> sampling_error, sample_filter_error, tracepoints_error, switches_error, attach_error;
 
 private:
+	void create_runtimes(const RecordOptions &options);
 	void open_tracepoints(const RecordOptions &options, pid_t program);
 	void open_switches(const RecordOptions &options, pid_t program);
 	void open_sample_filter();

@@ -145,6 +145,31 @@ std::size_t SwitchedProbes::switch_to(bool on)
 	return std::exchange(refused_, 0);
 }
 
+void SwitchedProbes::remove(const std::function<bool(uint64_t cookie)> &is_one)
+{
+	const auto remove_from = [&](const Group &group, Link *link) {
+		const std::size_t before = link->spots.size();
+		const std::size_t removed = extracted(&link->spots, is_one).size();
+		if (removed == 0)
+			return;
+		const bool had_all = link->wanted == before, was_on = !link->probes.empty();
+		std::vector<Uprobe> probes = std::exchange(link->probes, {});
+		if (was_on && !link->spots.empty())
+			*link = take_over(group, std::exchange(link->spots, {}), had_all);
+		else
+			link->wanted = std::nullopt;
+		taken_off_.add(std::move(probes));
+		switched_ += was_on ? removed : 0;
+	};
+	for (Group &group : switchable_) {
+		remove_from(group, &group.switched);
+		for (Link &link : group.idle)
+			remove_from(group, &link);
+		std::erase_if(group.idle, [](const Link &link) { return link.spots.empty(); });
+	}
+	work();
+}
+
 void SwitchedProbes::drop()
 {
 	for (Group &group : switchable_) {

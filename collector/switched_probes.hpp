@@ -39,6 +39,8 @@ public:
 	bool are_gone() const { return taken_off_.is_done(); }
 	// Taking off goes on beside the caller's work. Returns how many places the kernel refused since the last time.
 	std::size_t switch_to(bool on);
+	// Takes those off for good that are switchable and whose cookies it is true of.
+	void remove(const std::function<bool(uint64_t cookie)> &is_one);
 	// Takes those off for good that are switchable and droppable.
 	void drop();
 	// Now and then: goes on with what is to be taken off, and while they are off takes off what is hit for the

@@ -34,6 +34,9 @@ double TimedRings::drain(uint64_t until_ns, Take take, void *context)
 	cursors_.clear();
 	for (const unsigned cpu : rings_.cpus())
 		cursors_.push_back(rings_.open(cpu));
+	first_of_more_ = cursors_.size();
+	for (const unsigned number : more_ != nullptr ? more_->cpus() : std::vector<unsigned>{})
+		cursors_.push_back(more_->open(number));
 	ring_buffer__consume(beside_ring_.get());
 	nexts_.clear();
 	for (std::size_t source = 0; source <= cursors_.size(); source++)
@@ -59,9 +62,9 @@ double TimedRings::drain(uint64_t until_ns, Take take, void *context)
 	}
 	double fullest = 0;
 	in_use_ = 0;
-	for (const MappedRings::Cursor &cursor : cursors_) {
-		in_use_ += cursor.at > cursor.begin ? 1 : 0;
-		fullest = std::max(fullest, rings_.close(cursor));
+	for (std::size_t source = 0; source < cursors_.size(); source++) {
+		in_use_ += cursors_[source].at > cursors_[source].begin ? 1 : 0;
+		fullest = std::max(fullest, rings_of(source).close(cursors_[source]));
 	}
 	return fullest;
 }
@@ -69,7 +72,7 @@ double TimedRings::drain(uint64_t until_ns, Take take, void *context)
 std::string_view TimedRings::record_of(std::size_t source)
 {
 	if (source < cursors_.size())
-		return rings_.record(&cursors_[source]);
+		return rings_of(source).record(&cursors_[source]);
 	return beside_.empty() ? std::string_view() : std::string_view(beside_.front());
 }
 
@@ -91,7 +94,7 @@ bool TimedRings::find_next(std::size_t source, Next *next)
 void TimedRings::pass(std::size_t source)
 {
 	if (source < cursors_.size())
-		rings_.pass(&cursors_[source]);
+		rings_of(source).pass(&cursors_[source]);
 	else
 		beside_.pop_front();
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Records of BPF programs that may preempt each other, from mapped rings of the CPUs and from the ring beside them into
-// which a program writes while another one has its CPU's: in the order of the times with which all of them begin.
+// which a program writes while another one has its CPU's, and of threads that have rings of their own: in the order of
+// the times with which all of them begin.
 //
 // A thread's records come in its own order, on whichever CPUs it ran: one is in its ring before the thread can have a
 // later time, so whoever looks at the rings from a moment on sees all that the thread wrote before any record with a
@@ -31,15 +32,23 @@ public:
 	bool map(const MappedRingMaps &maps, const bpf_map *beside, const std::vector<unsigned> &cpus,
 		 std::size_t ring_bytes, std::string_view *doing);
 
+	// Rings of threads, beside those of the CPUs; must stay.
+	void add(MappedRings *more) { more_ = more; }
+
 	// The recorder wants to be asked to come when more than so many bytes are in a ring. Half of it before that.
-	void ask_at(uint64_t bytes) { rings_.ask_at(bytes); }
+	void ask_at(uint64_t bytes)
+	{
+		rings_.ask_at(bytes);
+		if (more_ != nullptr)
+			more_->ask_at(bytes);
+	}
 	// Gives the records that are there with times before `until_ns` to `take`; others stay. Returns how full the
-	// fullest of the CPUs' rings was, 0 to 1.
+	// fullest of the rings was, 0 to 1.
 	double drain(uint64_t until_ns, Take take, void *context);
-	// From how many of the CPUs something came the last time.
+	// From how many of the rings something came the last time.
 	std::size_t in_use() const { return in_use_; }
 	// Contents that make no sense; the ring was emptied.
-	uint64_t corrupt() const { return rings_.corrupt() + too_small_; }
+	uint64_t corrupt() const { return rings_.corrupt() + (more_ ? more_->corrupt() : 0) + too_small_; }
 
 private:
 	struct Next {
@@ -47,11 +56,14 @@ private:
 		std::size_t source; // index of a cursor; behind the last one: beside_
 		bool operator>(const Next &other) const { return time_ns > other.time_ns; }
 	};
+	MappedRings &rings_of(std::size_t source) { return source < first_of_more_ ? rings_ : *more_; }
 	std::string_view record_of(std::size_t source);
 	bool find_next(std::size_t source, Next *next);
 	void pass(std::size_t source);
 
 	MappedRings rings_;
+	MappedRings *more_ = nullptr;
+	std::size_t first_of_more_ = 0; // of the cursors
 	BpfRing beside_ring_;
 	std::deque<std::string> beside_; // its records that have not been taken
 	std::vector<MappedRings::Cursor> cursors_;

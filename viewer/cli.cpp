@@ -100,6 +100,10 @@ void add_record(CLI::App &app, RecordCommand *command)
 		"--begins-only", options.begins_only,
 		"Probe layers that follow each other (of ONNX Runtime) where they begin alone, at half the cost: each "
 		"is taken to last until the next one begins");
+	record->add_flag(
+		"--agent", options.agent,
+		"Load an agent into the launched program, by which calls of runtimes' virtual functions (nodes of ONNX "
+		"Runtime) go: a twentieth of what probes cost");
 	record->add_flag("--per-shape", options.per_shape, "Tell the layers of runtimes apart by shape too");
 	record->add_flag("--python-names", options.python_names,
 			 "Name the layers of Python frameworks (PyTorch) as the program's modules are named");

@@ -186,6 +186,9 @@ Result<RecordOptions> checked_options(const RecordCommand &command)
 	if (options.python_names && !options.records_command())
 		return Error{ErrorCode::usage, "--python-names: a program that runs already cannot be asked", 0,
 			     "launch it: neuroperf record --python-names -- COMMAND"};
+	if (options.agent && !options.records_command())
+		return Error{ErrorCode::usage, "--agent: a program that runs already has none", 0,
+			     "launch it: neuroperf record --agent -- COMMAND"};
 	return options;
 }
 
