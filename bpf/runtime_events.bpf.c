@@ -377,7 +377,6 @@ int np_runtime_entry(struct pt_regs *ctx)
 	return enter(ctx, bpf_get_attach_cookie(ctx));
 }
 
-#if defined(__TARGET_ARCH_x86)
 /* By the number of a function that the agent inside a program has an entry for (collector/agent/). */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -390,11 +389,14 @@ struct {
 SEC("uprobe")
 int np_agent_entry(struct pt_regs *ctx)
 {
+#if defined(__TARGET_ARCH_x86)
 	const __u32 number = ctx->r11;
+#else
+	const __u32 number = NP_AGENT_CALLS; /* there is no agent yet */
+#endif
 	const __u64 *cookie = bpf_map_lookup_elem(&np_agent_cookies, &number);
 	return cookie ? enter(ctx, *cookie) : 0;
 }
-#endif
 
 /* Behind a call; of others that come by here nothing is open at this place of the stack. */
 SEC("uprobe")

@@ -124,7 +124,7 @@ MappedRings::Cursor MappedRings::open(unsigned cpu)
 	if (__atomic_load_n(&positions.asked, __ATOMIC_RELAXED) != 0)
 		__atomic_store_n(&positions.asked, 0, __ATOMIC_SEQ_CST); // first: what comes later asks again
 	const uint64_t end = __atomic_load_n(&positions.written, __ATOMIC_ACQUIRE);
-	if (end - read_[cpu] > ring_bytes_) { // or it is before what was read
+	if (end < read_[cpu] || end - read_[cpu] > ring_bytes_) {
 		corrupt_++;
 		read_[cpu] = end;
 	}
@@ -136,9 +136,10 @@ std::string_view MappedRings::record(Cursor *cursor)
 	while (cursor->at < cursor->end) {
 		const uint64_t left = NP_RING_CHUNK - cursor->at % NP_RING_CHUNK;
 		const char *const at = chunks_ + cursor->cpu * ring_bytes_ + cursor->at % ring_bytes_;
-		np_ring_record header;
-		std::memcpy(&header, at, sizeof header);
 		const uint64_t there = std::min(left, cursor->end - cursor->at);
+		np_ring_record header{};
+		if (there >= sizeof header)
+			std::memcpy(&header, at, sizeof header);
 		if (there >= sizeof header && header.size <= there - sizeof header)
 			return {at + sizeof header, header.size};
 		if (header.size == NP_RING_NEXT_CHUNK && left <= there) {

@@ -179,10 +179,8 @@ Status RuntimeProbes::Impl::load_for(UprobeKind for_kind)
 	prepare_for(for_kind, program->progs.np_runtime_entry);
 	prepare_for(for_kind, program->progs.np_runtime_return);
 	prepare_for(for_kind, program->progs.np_agent_asks);
-#if defined(__x86_64__)
 	prepare_for(for_kind, program->progs.np_agent_entry);
 	bpf_program__set_autoload(program->progs.np_agent_entry, plan.agent); // as large as that of probes
-#endif
 	program->rodata->np_ring_chunks = static_cast<uint32_t>(ring_bytes / NP_RING_CHUNK);
 	int code = TimedRings::size(ring_maps(), cpus, ring_bytes);
 	if (code == 0)

@@ -194,6 +194,28 @@ TEST_F(SwitchedProbesTest, WhatIsHitWhileTheyAreOffGoesToo)
 	EXPECT_EQ(probed(), (Places{0, 1, 2}));
 }
 
+TEST_F(SwitchedProbesTest, WhatIsRemovedStaysAway)
+{
+	const Places all = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, others = {0, 1, 3, 4, 5, 6, 7, 9};
+	std::set<uint64_t> met = {2, 3};
+	ASSERT_EQ(add_more(met_if([&](uint64_t cookie) { return met.contains(cookie); })), 10u);
+	probes_.switch_to(false);
+	ASSERT_EQ(settled({0, 1, 4, 5, 6, 7, 8, 9}), (Places{0, 1, 4, 5, 6, 7, 8, 9}));
+	EXPECT_EQ(probes_.switch_to(true), 0u);
+	ASSERT_EQ(probed(), all);
+	probes_.take_switched();
+	probes_.remove([](uint64_t cookie) { return cookie == 2 || cookie == 8; }); // of either kind
+	EXPECT_EQ(settled(others), others);
+	EXPECT_EQ(probes_.take_switched(), 2u);
+	probes_.switch_to(false);
+	EXPECT_EQ(settled({0, 1, 4, 5, 6, 7, 9}), (Places{0, 1, 4, 5, 6, 7, 9}));
+	probes_.remove([](uint64_t cookie) { return cookie == 3; });
+	EXPECT_EQ(probes_.switch_to(true), 0u);
+	EXPECT_EQ(probed(), (Places{0, 1, 4, 5, 6, 7, 9}));
+	probes_.detach();
+	EXPECT_EQ(probed(), Places{});
+}
+
 TEST_F(SwitchedProbesTest, WhatIsNotHitHasAProbeAllTheTime)
 {
 	const Places all = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, others = {0, 1, 2, 3, 4, 5, 6, 7, 9};

@@ -110,6 +110,17 @@ class Runtimes(support.IntegrationTest):
         self.assertLess(nodes, 1.25 * inference["total_ns"])
         self.assertGreater(nodes, 0.5 * inference["total_ns"])
 
+    def test_onnxruntime_by_agent(self):
+        """Each call once, by whichever of both it is told."""
+        for model, least in (("vad", 57), ("cls", 200)):
+            with self.subTest(model):
+                own, report = self.onnxruntime(model, inferences=1000, budget=("--probe-budget", "100", "--agent"))
+                self.assert_nodes(own, report, least=least)
+                self.assertIn("agent", support.quality_codes(report))
+                self.assertNotIn("agent_incomplete", support.quality_codes(report))
+                (runtime,) = report["runtimes"]
+                self.assertLess(runtime["agent_staying_entry_ns"], runtime["emulated_staying_entry_ns"] / 3)
+
     def test_onnxruntime_text_direction(self):
         self.assert_nodes(*self.onnxruntime("cls"), least=200)
 

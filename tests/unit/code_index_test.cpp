@@ -12,6 +12,7 @@
 #include <cstring>
 #include <map>
 #include <new>
+#include <set>
 
 #include "recording/unique_fd.hpp"
 
@@ -151,6 +152,27 @@ TEST(CodeIndex, VirtualFunctionsAreFoundByClass)
 	EXPECT_EQ(places.size(), 3u) << "Dense, DeepDense, Second; nothing for Layer's pure one, nor of Unrelated";
 	EXPECT_TRUE(std::is_sorted(places.begin(), places.end(),
 				   [](const CodePlace &a, const CodePlace &b) { return a.offset < b.offset; }));
+}
+
+// Where it was loaded, from any function.
+TEST(CodeIndex, AllSlotsThatHoldAFunctionAreKnown)
+{
+	Dense dense;
+	SameDense same;
+	std::set<uint64_t> slots;
+	for (const Layer *layer : std::initializer_list<const Layer *>{&dense, &same})
+		slots.insert(*reinterpret_cast<const uint64_t *>(layer) + 3 * 8);
+	for (const CodePlace &place : own_index().virtual_slot(kLayer, 3)) {
+		if (place.offset != offset_in_slot(&dense, 3))
+			continue;
+		const auto function = *reinterpret_cast<const uint64_t *>(*slots.begin());
+		std::set<uint64_t> found;
+		for (const uint64_t slot : place.slots)
+			found.insert(function + (slot - place.address));
+		EXPECT_EQ(found, slots);
+		EXPECT_EQ(own_index().address_of(place.offset), place.address);
+	}
+	EXPECT_EQ(slots.size(), 2u);
 }
 
 TEST(CodeIndex, ASecondBasesFunctionIsThatOfItsPart)

@@ -35,6 +35,19 @@ TEST(MapNotices, TellWhoMapsWhichCode)
 	EXPECT_EQ(notices[1].path, "/usr/bin/12345678");
 }
 
+TEST(MapNotices, TellWhenWhereThatStandsBehindThem)
+{
+	std::string record = mapping(7, 8, PROT_EXEC, "/lib/x");
+	const uint64_t time_ns = 1'234'567'890'123;
+	record.append(reinterpret_cast<const char *>(&time_ns), sizeof time_ns);
+	record[6] = static_cast<char>(record.size());
+	const auto notices = map_notices(record + record, true);
+	ASSERT_EQ(notices.size(), 2u);
+	EXPECT_EQ(notices[1].time_ns, time_ns);
+	EXPECT_EQ(notices[1].path, "/lib/x");
+	EXPECT_EQ(map_notices(record)[0].time_ns, 0u);
+}
+
 TEST(MapNotices, CutRecordsAreLeftOut)
 {
 	const std::string record = mapping(7, 8, PROT_EXEC, "/lib/x");

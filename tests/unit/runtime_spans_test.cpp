@@ -98,6 +98,27 @@ TEST_F(Spans, WhereCostsAreNotKnownEndsAreAsEver)
 	EXPECT_EQ(emitted_.back().value, 300u) << "of the return, which is known";
 }
 
+TEST_F(Spans, NobodyWatchesTheCallersOfWhatAnAgentTells)
+{
+	const uint32_t told = spans_.add_return(32, ProbeCost::agent);
+	name(0x10, "conv1");
+	returns_to_ = 0x4000;
+	spans_.tell_ends_of(0, true);
+	enter(1, 900, 0x10);
+	EXPECT_THAT(spans_.take_callers(), ElementsAre());
+	np_runtime_event end = event(NP_RUNTIME_RETURN, 0, 900 - 32);
+	end.function = told;
+	EXPECT_EQ(spans_.take(end, emit_)->cost, ProbeCost::agent);
+	EXPECT_THAT(events(), ElementsAre("+conv1", "-conv1"));
+	spans_.tell_ends_of(0, false);
+	enter(1, 900, 0x10);
+	EXPECT_EQ(spans_.take_callers().size(), 1u);
+	spans_.watch_callers(0, emit_);
+	spans_.forget_callers();
+	enter(1, 900, 0x10);
+	EXPECT_EQ(spans_.take_callers().size(), 1u) << "its probe is gone";
+}
+
 // Whose callers are all known.
 class SpansOfVirtualFunctions : public Spans {
 protected:

@@ -47,11 +47,12 @@ void print_match(const RuntimeDescription &runtime, const collector::RuntimeMatc
 		for (const ProbeCost cost : {ProbeCost::call, ProbeCost::emulated, ProbeCost::stepped})
 			if (const std::size_t count = by_cost[static_cast<std::size_t>(cost)]; count > 0)
 				costs.push_back(fmt::format("{} {}", count, to_string(cost)));
-		write_output(fmt::format("  {:10} {}: {}\n", to_string(runtime.places[i].means), runtime.places[i].name,
-					 functions == 0
-						 ? "not found"
-						 : fmt::format("{} function{}, {}", functions,
-							       functions == 1 ? "" : "s", fmt::join(costs, ", "))));
+		write_output(fmt::format(
+			"  {:10} {}: {}\n", to_string(runtime.places[i].means), runtime.places[i].name,
+			functions == 0 ? "not found"
+				       : fmt::format("{} function{}, {}{}", functions, functions == 1 ? "" : "s",
+						     fmt::join(costs, ", "),
+						     runtime.places[i].in_registers ? "; none with --agent" : "")));
 	}
 	for (const std::string &refused : match.refused)
 		write_output(fmt::format("  refused    {}\n", printable(refused)));
