@@ -215,7 +215,7 @@ bool AgentCalls::give_back(File *file)
 void AgentCalls::work(uint64_t now_ns, bool on)
 {
 	std::erase_if(stopping_, [](const auto &thread) { return thread->release(); });
-	__atomic_store_n(&memory_.shared().header.on, on ? 1 : 0, __ATOMIC_RELEASE);
+	switch_to(on);
 	if (now_ns - last_look_at_rings_ns_ >= kLookAtRingsNs) {
 		last_look_at_rings_ns_ = now_ns;
 		memory_.free_rings_of_dead_threads();
@@ -393,7 +393,7 @@ std::vector<AgentCalls::Function *> AgentCalls::write(const File &file, const In
 		}
 		if (!write_word(inside.memory, inside.functions + uint64_t{8} * *function->number, address))
 			continue;
-		__atomic_store_n(&memory_.shared().calls[*function->number].on, 1, __ATOMIC_RELEASE);
+		__atomic_store_n(&memory_.shared().calls[*function->number].on, on_ ? 1 : 0, __ATOMIC_RELEASE);
 		const uint64_t entry = inside.calls + uint64_t{*function->number} * NP_AGENT_CALL_BYTES;
 		const bool done = std::all_of(what.slots.begin(), what.slots.end(), [&](uint64_t slot) {
 			return write_word(inside.memory, slot_at(slot), entry);
@@ -406,9 +406,16 @@ std::vector<AgentCalls::Function *> AgentCalls::write(const File &file, const In
 	return written;
 }
 
-void AgentCalls::stop()
+void AgentCalls::switch_to(bool on)
 {
-	__atomic_store_n(&memory_.shared().header.on, 0, __ATOMIC_RELEASE);
+	if (on == on_)
+		return;
+	on_ = on;
+	for (auto &[key, file] : files_)
+		for (const Function &function : file.functions)
+			if (function.state == State::taken || function.state == State::both)
+				__atomic_store_n(&memory_.shared().calls[*function.number].on, on ? 1 : 0,
+						 __ATOMIC_RELEASE);
 }
 
 } // namespace neuroperf::collector

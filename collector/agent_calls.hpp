@@ -75,7 +75,7 @@ public:
 	// Takes over what has been hit, now and then. `on`: events are wanted.
 	void work(uint64_t now_ns, bool on);
 	// Calls go to the functions from now on as if nobody watched.
-	void stop();
+	void stop() { switch_to(false); }
 
 	const AgentCallsCounts &counts() const { return counts_; }
 
@@ -103,6 +103,7 @@ private:
 		uint64_t calls = 0;     // of neuroperf_agent_calls
 		int memory = -1;        // /proc/PID/mem
 	};
+	void switch_to(bool on);
 	std::optional<Inside> find_agent(pid_t process);
 	void take_over(const FileKey &key, File *file, const std::vector<Function *> &met);
 	bool number(Function *function);
@@ -123,6 +124,7 @@ private:
 	uint64_t calls_offset_ = 0, slow_call_offset_ = 0, slow_end_offset_ = 0, ask_offset_ = 0;
 	uint64_t calls_address_ = 0, functions_address_ = 0, ready_address_ = 0;
 	uint32_t numbers_ = 0;
+	bool on_ = false;
 	std::map<FileKey, File> files_;
 	std::vector<std::unique_ptr<HeldThread>> stopping_;
 	uint64_t last_look_at_rings_ns_ = 0;

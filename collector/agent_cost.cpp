@@ -104,7 +104,7 @@ void add_agent_cost(const std::string &library, ProbeCosts *costs)
 		return;
 	np_agent_call &call = memory.get()->calls[0];
 	call.names_stay_ns = UINT32_MAX;
-	memory.get()->header.on = call.on = 1;
+	call.on = 1;
 	memory.get()->positions[0].ask_at = NP_AGENT_RING_BYTES; // nobody
 	agent.functions[0] = reinterpret_cast<uint64_t>(&nothing);
 	agent.use(memory.get(), told.get());
@@ -137,7 +137,7 @@ void add_agent_cost(const std::string &library, ProbeCosts *costs)
 		begins.push_back(std::move(entered));
 		ends.push_back(std::move(returned));
 	}
-	memory.get()->header.on = 0; // it stays in this process, without a memory
+	call.on = 0; // it stays in this process, where nobody calls it
 	agent.use(nullptr, nullptr);
 	costs->hits[index_of({HitClass::At::staying_entry, ProbeCost::agent})] = cost_of(begins, clock_ns);
 	costs->hits[index_of({HitClass::At::behind_call, ProbeCost::agent})] = cost_of(ends, clock_ns);

@@ -31,20 +31,29 @@ extern int clock_gettime(int clock, struct __kernel_timespec *time) __attribute_
 
 SHOWN __u64 neuroperf_agent_functions[NP_AGENT_CALLS]; /* what stood in the tables: written by the recorder */
 SHOWN volatile __u32 neuroperf_agent_is_ready;         /* read by the recorder */
+static const struct np_agent_call *calls;              /* in shared memory; 0 where that is not known */
 
-static struct np_agent_memory *memory;
-static const struct np_told *told; /* by the BPF program */
-static volatile __u32 *is_parent;  /* 1; the kernel clears it in forked children */
-static __u32 process;
-static __u64 last_hits_ns[NP_AGENT_RINGS][NP_TOLD];
+/* A page of its own, which the kernel clears in forked children. */
+static union {
+	struct {
+		struct np_agent_memory *memory;
+		const struct np_told *told; /* by the BPF program */
+		__u32 process;
+		__u32 return_number; /* np_agent_header */
+	} is;
+	char page[4096];
+} here __attribute__((aligned(4096)));
 
+/* A call finds little of this in the CPU's caches, which the network fills: so it looks at few lines of memory. */
 static __thread struct {
 	struct np_ring_positions *ring;
-	__u32 number; /* of the ring */
+	struct np_ring_chunk *chunks; /* of the ring */
+	__u64 read;                   /* of the ring, when it was last looked at; */
+	__u64 ask_at;                 /* likewise */
 	__u32 tid;
 	__u32 has_none; /* there was no free ring */
 	__u32 busy;
-} own __attribute__((tls_model("initial-exec")));
+} own __attribute__((tls_model("initial-exec"), aligned(64)));
 
 static long system_call(long number, long one, long two, long three, long four, long five, long six)
 {
@@ -119,16 +128,14 @@ static __u64 own_pid_namespace(void)
 SHOWN void neuroperf_agent_use(struct np_agent_memory *shared, const struct np_told *told_names)
 {
 	neuroperf_agent_is_ready = 0;
-	if (!shared)
+	if (!shared || !&clock_gettime ||
+	    system_call(__NR_madvise, (long)&here, sizeof(here), MADV_WIPEONFORK, 0, 0, 0) != 0)
 		return;
-	volatile __u32 *const page = map(4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	if (!page || !&clock_gettime || system_call(__NR_madvise, (long)page, 4096, MADV_WIPEONFORK, 0, 0, 0) != 0)
-		return;
-	*page = 1;
-	is_parent = page;
-	process = (__u32)system_call(__NR_getpid, 0, 0, 0, 0, 0, 0);
-	told = told_names;
-	memory = shared;
+	here.is.process = (__u32)system_call(__NR_getpid, 0, 0, 0, 0, 0, 0);
+	here.is.return_number = shared->header.return_number;
+	here.is.told = told_names;
+	here.is.memory = shared;
+	calls = shared->calls;
 	neuroperf_agent_is_ready = 1;
 }
 
@@ -156,6 +163,7 @@ __attribute__((constructor)) static void begin(void)
 /* 0 if it has none and there is none. */
 static int has_ring(void)
 {
+	struct np_agent_memory *const memory = here.is.memory;
 	if (own.ring)
 		return 1;
 	if (own.has_none)
@@ -166,7 +174,7 @@ static int has_ring(void)
 		__u32 nobody = 0;
 		if (__atomic_compare_exchange_n(&memory->positions[i].taken, &nobody, own.tid, 0, __ATOMIC_ACQUIRE,
 						__ATOMIC_RELAXED)) {
-			own.number = i;
+			own.chunks = &memory->chunks[i * NP_AGENT_RING_CHUNKS];
 			own.ring = &memory->positions[i];
 		}
 	}
@@ -175,9 +183,9 @@ static int has_ring(void)
 	return own.ring != 0;
 }
 
-static struct np_ring_chunk *chunk_at(__u64 position)
+static char *record_at(__u64 position)
 {
-	return &memory->chunks[own.number * NP_AGENT_RING_CHUNKS + position / NP_RING_CHUNK % NP_AGENT_RING_CHUNKS];
+	return own.chunks[position / NP_RING_CHUNK % NP_AGENT_RING_CHUNKS].bytes + position % NP_RING_CHUNK;
 }
 
 /* A uprobe is there that has the recorder come. */
@@ -186,10 +194,19 @@ SHOWN __attribute__((noinline)) void neuroperf_agent_ask(void)
 	__asm__ volatile("nop" ::: "memory");
 }
 
-static void ask(void)
+/* Looks where the recorder is. Whether so many bytes more are within the ring. */
+static int has_room(__u64 end)
 {
-	own.ring->asked = 1;
-	neuroperf_agent_ask();
+	own.read = *(volatile __u64 *)&own.ring->read;
+	own.ask_at = *(volatile __u64 *)&own.ring->ask_at;
+	if (end - own.read > own.ask_at && !*(volatile __u32 *)&own.ring->asked) {
+		own.ring->asked = 1;
+		neuroperf_agent_ask();
+	}
+	if (end - own.read <= NP_AGENT_RING_BYTES)
+		return 1;
+	__atomic_fetch_add(&here.is.memory->header.dropped, 1, __ATOMIC_RELAXED);
+	return 0;
 }
 
 /* bpf/mapped_rings.bpf.h has the same for BPF programs. */
@@ -197,56 +214,45 @@ static int put(const struct np_runtime_event *event)
 {
 	struct np_ring_positions *const ring = own.ring;
 	const __u64 bytes = sizeof(struct np_ring_record) + sizeof(*event);
-	__u64 position = ring->written, offset = position % NP_RING_CHUNK;
-	if (offset > NP_RING_CHUNK - bytes) {
-		((struct np_ring_record *)(chunk_at(position)->bytes + offset))->size = NP_RING_NEXT_CHUNK;
-		position += NP_RING_CHUNK - offset;
-		offset = 0;
+	__u64 position = ring->written;
+	const __u64 left = NP_RING_CHUNK - position % NP_RING_CHUNK;
+	if (left < bytes) {
+		((struct np_ring_record *)record_at(position))->size = NP_RING_NEXT_CHUNK;
+		position += left;
 	}
-	const __u64 waiting = position + bytes - *(volatile __u64 *)&ring->read;
-	if (waiting > NP_AGENT_RING_BYTES) {
-		__atomic_fetch_add(&memory->header.dropped, 1, __ATOMIC_RELAXED);
+	if (position + bytes - own.read > own.ask_at && !has_room(position + bytes))
 		return 0;
-	}
-	char *const record = chunk_at(position)->bytes + offset;
+	char *const record = record_at(position);
 	((struct np_ring_record *)record)->size = sizeof(*event);
 	*(struct np_runtime_event *)(record + sizeof(struct np_ring_record)) = *event;
 	BARRIER();
 	*(volatile __u64 *)&ring->written = position + bytes;
-	if (waiting > ring->ask_at && !*(volatile __u32 *)&ring->asked)
-		ask();
 	return 1;
 }
 
-/* Whether the BPF program has seen often enough that this identity keeps its name, and it was hit just now. */
+/* Whether the BPF program has seen often enough that this identity keeps its name, and looked at it lately. */
 static int stays_named(const struct np_agent_call *call, __u64 identity, __u64 time_ns)
 {
-	const __u64 whose = np_sum_of_identity(identity, process, call->place);
-	const __u32 index = np_told_index(whose);
-	const struct np_told *const names = &told[index];
-	__u64 *const last_ns = &last_hits_ns[own.number][index];
-	const __u64 told_ns = *(volatile const __u64 *)&names->last_ns;
-	const __u64 before_ns = *last_ns > told_ns ? *last_ns : told_ns;
-	if (*(volatile const __u32 *)&names->agreed < NP_AGREED || *(volatile const __u64 *)&names->whose != whose ||
-	    names->renewals != *(volatile const __u32 *)&told[NP_TOLD].renewals ||
-	    (time_ns > before_ns && time_ns - before_ns >= call->names_stay_ns))
-		return 0;
-	*last_ns = time_ns;
-	return 1;
+	const struct np_told *const told = here.is.told;
+	const __u64 whose = np_sum_of_identity(identity, here.is.process, call->place);
+	const struct np_told *const names = &told[np_told_index(whose)];
+	const __u64 last_ns = *(volatile const __u64 *)&names->last_ns;
+	return *(volatile const __u32 *)&names->agreed >= NP_AGREED &&
+	       *(volatile const __u64 *)&names->whose == whose &&
+	       names->renewals == *(volatile const __u32 *)&told[NP_TOLD].renewals &&
+	       (time_ns <= last_ns || time_ns - last_ns < call->names_stay_ns);
 }
 
 /* `arguments`: the six in integer registers. `stack`: the stack pointer at the function's entry. */
 __attribute__((visibility("hidden"))) int neuroperf_agent_begin(__u32 number, const __u64 *arguments, __u64 stack)
 {
-	if (!neuroperf_agent_is_ready)
+	if (!calls || !*(volatile const __u32 *)&calls[number].on)
 		return NP_AGENT_PLAIN;
-	const struct np_agent_call *const call = &memory->calls[number];
-	if (!*(volatile const __u32 *)&call->on || !*(volatile const __u32 *)&memory->header.on)
-		return NP_AGENT_PLAIN;
-	if (!*is_parent || own.busy || !has_ring())
+	if (!here.is.memory || own.busy || !has_ring())
 		return NP_AGENT_SLOW;
 	own.busy = 1;
 	BARRIER();
+	const struct np_agent_call *const call = &calls[number];
 	const __u64 identity = arguments[call->identity_argument % 6], time_ns = now_ns();
 	int way = NP_AGENT_SLOW;
 	if (stays_named(call, identity, time_ns)) {
@@ -255,7 +261,7 @@ __attribute__((visibility("hidden"))) int neuroperf_agent_begin(__u32 number, co
 			.identity = identity,
 			.value = *(const __u64 *)stack, /* where the call returns to */
 			.stack = stack,
-			.pid = process,
+			.pid = here.is.process,
 			.tid = own.tid,
 			.function = call->function,
 			.place = call->place,
@@ -271,18 +277,16 @@ __attribute__((visibility("hidden"))) int neuroperf_agent_begin(__u32 number, co
 /* `stack`: the caller's stack pointer once the call has returned. 0: it must be told by the uprobe. */
 __attribute__((visibility("hidden"))) int neuroperf_agent_end(__u64 stack)
 {
-	if (!*(volatile const __u32 *)&memory->header.on)
-		return 1;
-	if (!*is_parent || own.busy || !own.ring)
+	if (!here.is.memory || own.busy || !own.ring)
 		return 0;
 	own.busy = 1;
 	BARRIER();
 	const struct np_runtime_event event = {
 		.time_ns = now_ns(),
 		.stack = stack,
-		.pid = process,
+		.pid = here.is.process,
 		.tid = own.tid,
-		.function = memory->header.return_number,
+		.function = here.is.return_number,
 		.what = NP_RUNTIME_RETURN,
 	};
 	put(&event);

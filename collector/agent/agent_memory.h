@@ -30,7 +30,7 @@
 
 /* How calls of one virtual function are told. */
 struct np_agent_call {
-	__u32 on;                /* else the function is called as if nobody watched */
+	__u32 on;                /* events are wanted now; else the function is called as if nobody watched */
 	__u32 function;          /* its number in events */
 	__u32 names_stay_ns;     /* struct np_place */
 	__u16 place;             /* its number in events */
@@ -39,8 +39,7 @@ struct np_agent_call {
 
 struct np_agent_header {
 	__u64 magic, cookie;
-	__u32 on;            /* events are wanted now */
-	__u32 return_number; /* np_runtime_event.function of returns */
+	__u64 return_number; /* np_runtime_event.function of returns */
 	__u64 pid_namespace; /* the recorder's; threads of others have other numbers */
 	__u64 dropped;       /* events for which a ring had no room */
 	char apart[4096 - 40];

@@ -19,6 +19,8 @@ install() {
 	"$CMAKE" --install "$BUILD" --prefix "$PREFIX" >/dev/null
 	"$neuroperf" --version | grep '^neuroperf [0-9]' >/dev/null
 	[ -f "$PREFIX/include/neuroperf/neuroperf.h" ]
+	[ "$(uname -m)" != x86_64 ] || [ "$(id -u)" != 0 ] ||
+		"$neuroperf" record --agent --dry-run -- true 2>&1 | grep 'by LD_PRELOAD' >/dev/null || fail "no agent"
 }
 
 # The consumers print "recorded 0" by themselves and "recorded 1" under the recorder, whose file then has their events.
