@@ -192,23 +192,30 @@ bool AgentCalls::has_mapped(pid_t process, const FileMapping &mapping)
 	return put_back;
 }
 
-// Returns whether there was anything to put back.
+// Probes first: what both tell of is told once. Returns whether there was anything to put back.
 bool AgentCalls::give_back(File *file)
 {
 	std::vector<UprobeSpot> spots;
+	std::vector<Function *> given_back;
 	for (Function &function : file->functions) {
 		if (function.state != State::taken && function.state != State::both)
 			continue;
-		__atomic_store_n(&memory_.shared().calls[*function.number].on, 0, __ATOMIC_RELEASE);
+		given_back.push_back(&function);
+		if (function.state == State::both)
+			continue;
 		file->cookies.count(function.what.spot.cookie);
 		spans_.tell_ends_of(NP_COOKIE_FUNCTION(function.what.spot.cookie), false);
-		if (std::exchange(function.state, State::probed) == State::taken)
-			spots.push_back(function.what.spot);
+		spots.push_back(function.what.spot);
 	}
 	const bool any = !spots.empty();
 	if (any)
 		probes_.add(kind_, program_->progs.np_runtime_entry, file->file.get(), std::move(spots), true,
 			    file->cookies);
+	for (Function *function : given_back) {
+		__atomic_store_n(&memory_.shared().calls[*function->number].on, 0, __ATOMIC_RELEASE);
+		function->state = State::probed;
+	}
+	file->both_since_ns = 0;
 	return any;
 }
 
