@@ -3,7 +3,6 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <runtime_events.skel.h>
@@ -11,7 +10,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <set>
 #include <utility>
@@ -19,6 +17,7 @@
 #include "collector/bpf_support.hpp"
 #include "collector/clock.hpp"
 #include "collector/code_index.hpp"
+#include "collector/held_process.hpp"
 #include "collector/launch.hpp"
 #include "collector/process_memory.hpp"
 
@@ -29,74 +28,7 @@ constexpr uint64_t kBetweenTriesNs = 20'000'000; // several functions at once, w
 constexpr unsigned kMostTries = 20;
 constexpr uint64_t kBothNs = 2'000'000; // a probe is there too: far more than until a call that has begun gets to it
 constexpr uint64_t kLookAtRingsNs = 200'000'000;
-constexpr std::size_t kMostThreads = 4096; // more are not all held, and so nothing is taken over
-constexpr uint64_t kLongestHoldNs = 50'000'000;
 constexpr uint8_t kNoSide = 2; // of a function whose probe does not count
-
-std::set<pid_t> threads_of(pid_t process)
-{
-	std::set<pid_t> threads;
-	DIR *const tasks = ::opendir(fmt::format("/proc/{}/task", process).c_str());
-	if (tasks == nullptr)
-		return threads;
-	while (const dirent *entry = ::readdir(tasks)) {
-		pid_t tid = 0;
-		const char *end = entry->d_name + std::strlen(entry->d_name);
-		if (std::from_chars(entry->d_name, end, tid).ptr == end && tid > 0)
-			threads.insert(tid);
-	}
-	::closedir(tasks);
-	return threads;
-}
-
-// All threads of a process, while this lives. What could not be stopped in time is in `stopping`.
-class HeldProcess {
-public:
-	HeldProcess(pid_t process, std::vector<std::unique_ptr<HeldThread>> *stopping) : stopping_(*stopping)
-	{
-		const uint64_t begin_ns = monotonic_now_ns();
-		for (std::size_t held = 0; held_ && ask(process) > 0;) // they may start others until they are held
-			for (; held_ && held < threads_.size(); held++) {
-				const uint64_t waited_ns = monotonic_now_ns() - begin_ns;
-				held_ = threads_[held].second->wait(kLongestHoldNs -
-								    std::min(waited_ns, kLongestHoldNs)) ||
-					!threads_of(process).contains(threads_[held].first);
-			}
-		held_ &= !threads_.empty();
-	}
-	~HeldProcess()
-	{
-		for (auto &[tid, thread] : threads_)
-			if (!thread->release())
-				stopping_.push_back(std::move(thread));
-	}
-	HeldProcess(const HeldProcess &) = delete;
-	HeldProcess &operator=(const HeldProcess &) = delete;
-
-	bool held() const { return held_; }
-
-private:
-	// Asks all at once to stop: those that wait for a CPU come to it soon. Returns how many are new.
-	std::size_t ask(pid_t process)
-	{
-		std::size_t asked = 0;
-		for (const pid_t tid : threads_of(process)) {
-			if (!known_.insert(tid).second)
-				continue;
-			held_ &= threads_.size() < kMostThreads;
-			if (!held_)
-				break;
-			threads_.emplace_back(tid, std::make_unique<HeldThread>(tid, 0));
-			asked++;
-		}
-		return asked;
-	}
-
-	std::set<pid_t> known_;
-	std::vector<std::pair<pid_t, std::unique_ptr<HeldThread>>> threads_;
-	std::vector<std::unique_ptr<HeldThread>> &stopping_;
-	bool held_ = true;
-};
 
 bool read_word(int memory, uint64_t address, uint64_t *word)
 {
@@ -182,6 +114,7 @@ bool AgentCalls::has_mapped(pid_t process, const FileMapping &mapping)
 		return false;
 	const bool is_other = file.owner != 0 && file.owner != process && !has_ended(file.owner);
 	const bool put_back = give_back(&file);
+	file.problem.clear();
 	file.is_shared = is_other;
 	counts_.given_back += is_other ? 1 : 0;
 	file.owner = process;
@@ -228,6 +161,10 @@ void AgentCalls::work(uint64_t now_ns, bool on)
 		memory_.free_rings_of_dead_threads();
 	}
 	for (auto &[key, file] : files_) {
+		if (file.owner != 0 && has_ended(file.owner)) {
+			give_back(&file); // before the next one comes
+			file.owner = 0;
+		}
 		if (file.both_since_ns != 0 && now_ns - file.both_since_ns > kBothNs)
 			take_probes_off(&file);
 		if (file.is_shared || file.owner == 0 || now_ns < file.next_try_ns || !probes_.is_on())
@@ -319,11 +256,8 @@ bool AgentCalls::is_mapped_by_others(const FileKey &key, pid_t owner) const
 void AgentCalls::take_over(const FileKey &key, File *file, const std::vector<Function *> &met)
 {
 	auto inside = find_agent(file->owner);
-	if (!inside) {
-		counts_.problem = "the agent is not in the program, or was refused there";
-		file->is_shared = true; // as good as: it stays with its probes
-		return;
-	}
+	if (!inside) // or not yet: it is loaded after the program itself
+		return try_again(file, met, "the agent is not in the program, or was refused there");
 	std::vector<Function *> numbered;
 	for (Function *function : met)
 		if (number(function))
@@ -338,11 +272,11 @@ void AgentCalls::take_over(const FileKey &key, File *file, const std::vector<Fun
 		const HeldProcess process(file->owner, &stopping_);
 		counts_.held++;
 		if (!memory.valid() || !process.held())
-			counts_.problem = "the program could not be held, or its memory not be written";
+			file->problem = "the program could not be held, or its memory not be written";
 		else if (is_mapped_by_others(key, file->owner))
 			file->is_shared = true;
 		else
-			taken = write(*file, *inside, numbered);
+			taken = write(file, *inside, numbered);
 		counts_.longest_hold_ns = std::max(counts_.longest_hold_ns, monotonic_now_ns() - begin_ns);
 	}
 	if (file->is_shared) {
@@ -350,15 +284,31 @@ void AgentCalls::take_over(const FileKey &key, File *file, const std::vector<Fun
 		counts_.given_back++;
 		return;
 	}
+	if (taken.empty())
+		return try_again(file, met, file->problem);
 	for (Function *function : taken)
 		function->state = State::both;
 	counts_.functions += taken.size();
-	if (!taken.empty())
-		file->both_since_ns = monotonic_now_ns();
-	else if (file->next_try_ns = monotonic_now_ns() + (kBetweenTriesNs << std::min(file->tries, 6u));
-		 ++file->tries >= kMostTries)
+	file->both_since_ns = monotonic_now_ns();
+}
+
+// Later, some times: a program may be so young that its tables are not filled yet.
+void AgentCalls::try_again(File *file, const std::vector<Function *> &met, const std::string &problem)
+{
+	file->problem = problem;
+	file->next_try_ns = monotonic_now_ns() + (kBetweenTriesNs << std::min(file->tries, 6u));
+	if (++file->tries >= kMostTries)
 		for (Function *function : met)
 			function->state = State::refused;
+}
+
+AgentCallsCounts AgentCalls::counts() const
+{
+	AgentCallsCounts found = counts_;
+	for (const auto &[key, file] : files_)
+		if (!file.problem.empty())
+			found.problem = file.problem;
+	return found;
 }
 
 void AgentCalls::take_probes_off(File *file)
@@ -380,22 +330,23 @@ void AgentCalls::take_probes_off(File *file)
 }
 
 // Those whose slots hold their address, all of them: where one does not, somebody else has been there.
-std::vector<AgentCalls::Function *> AgentCalls::write(const File &file, const Inside &inside,
+std::vector<AgentCalls::Function *> AgentCalls::write(File *file, const Inside &inside,
 						      const std::vector<Function *> &met)
 {
 	std::vector<Function *> written;
+	file->problem.clear();
 	for (Function *function : met) {
 		const AgentFunction &what = function->what;
-		if (what.entry_offset < file.offset || what.entry_offset - file.offset >= file.end - file.start)
+		if (what.entry_offset < file->offset || what.entry_offset - file->offset >= file->end - file->start)
 			continue;
-		const uint64_t address = file.start + (what.entry_offset - file.offset);
+		const uint64_t address = file->start + (what.entry_offset - file->offset);
 		const auto slot_at = [&](uint64_t slot) { return address + (slot - what.entry_address); };
 		const bool as_expected = std::all_of(what.slots.begin(), what.slots.end(), [&](uint64_t slot) {
 			uint64_t word = 0;
 			return read_word(inside.memory, slot_at(slot), &word) && word == address;
 		});
 		if (!as_expected) {
-			counts_.problem = fmt::format("the tables of {} do not hold its address", what.told.name);
+			file->problem = fmt::format("the tables of {} do not hold its address", what.told.name);
 			continue;
 		}
 		if (!write_word(inside.memory, inside.functions + uint64_t{8} * *function->number, address))

@@ -77,7 +77,7 @@ public:
 	// Calls go to the functions from now on as if nobody watched.
 	void stop() { switch_to(false); }
 
-	const AgentCallsCounts &counts() const { return counts_; }
+	AgentCallsCounts counts() const;
 
 private:
 	enum class State { probed, both, taken, refused };
@@ -96,6 +96,7 @@ private:
 		bool is_shared = false; // by several processes: for good
 		uint64_t next_try_ns = 0;
 		unsigned tries = 0;
+		std::string problem;        // why not, the last time
 		uint64_t both_since_ns = 0; // the last ones that became so
 	};
 	struct Inside {                 // the agent, in one process
@@ -109,8 +110,9 @@ private:
 	bool number(Function *function);
 	Status put_probes();
 	bool is_mapped_by_others(const FileKey &key, pid_t owner) const;
+	void try_again(File *file, const std::vector<Function *> &met, const std::string &problem);
 	void take_probes_off(File *file);
-	std::vector<Function *> write(const File &file, const Inside &inside, const std::vector<Function *> &met);
+	std::vector<Function *> write(File *file, const Inside &inside, const std::vector<Function *> &met);
 	bool give_back(File *file);
 
 	AgentMemory memory_;

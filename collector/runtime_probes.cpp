@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <runtime_events.skel.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -22,12 +21,9 @@
 #include "collector/agent_calls.hpp"
 #include "collector/agent_cost.hpp"
 #include "collector/attach_readiness.hpp"
-#include "collector/bpf_support.hpp"
 #include "collector/clock.hpp"
 #include "collector/file_mappings.hpp"
 #include "collector/held_thread.hpp"
-#include "collector/launch.hpp"
-#include "collector/libbpf_messages.hpp"
 #include "collector/map_notices.hpp"
 #include "collector/open_file_limit.hpp"
 #include "collector/process_memory.hpp"
@@ -35,31 +31,21 @@
 #include "collector/runtime_budget.hpp"
 #include "collector/runtime_callers.hpp"
 #include "collector/runtime_match.hpp"
+#include "collector/runtime_program.hpp"
 #include "collector/switched_probes.hpp"
-#include "collector/timed_rings.hpp"
-#include "collector/uprobe_trial.hpp"
 #include "recording/unique_fd.hpp"
 
 namespace neuroperf::collector {
 namespace {
 
-constexpr uint64_t kLateNs = 1'000'000;    // far more than until a thread that has mapped a file is held
+constexpr uint64_t kLateNs = 500'000;    // far more than until a thread that has mapped a file is held
 constexpr uint64_t kReadyNs = 300'000'000; // after a runtime, or a function of it, was new
-
-struct CloseProgram {
-	void operator()(runtime_events_bpf *program) const { runtime_events_bpf__destroy(program); }
-};
-
-Error failure(std::string_view doing, int code)
-{
-	return bpf_error(doing, "runtimes", code, "record with --runtime none");
-}
 
 } // namespace
 
 struct RuntimeProbes::Impl {
 	Impl(const Plan &of, std::vector<unsigned> on, std::size_t wanted_bytes)
-		: plan(of), cpus(std::move(on)), ring_bytes(bpf_ring_bytes(wanted_bytes)), spans(kFirstId),
+		: plan(of), program(of, std::move(on), wanted_bytes), spans(kFirstId),
 		  budget(of.probe_budget, spans, callers, probes)
 	{
 		if (plan.begins_only)
@@ -69,8 +55,6 @@ struct RuntimeProbes::Impl {
 	Status load();
 	Status open_agent();
 	ProbeCookies cookies() const;
-	Status load_for(UprobeKind kind);
-	Status follow();
 	bool is_ready();
 	bool look_at(int pid);
 	void look_at_mapper(const MapNotice &notice);
@@ -83,27 +67,16 @@ struct RuntimeProbes::Impl {
 	RuntimeSpans::Emit emit();
 	std::size_t number_places(const RuntimeMatch &match);
 	void update_counts();
-	MappedRingMaps ring_maps() const;
-	ProgramTimes program_times() const;
 	static void take(void *context, std::string_view record);
 	void take_names(const np_runtime_names &names);
 
 	const Plan &plan; // spans point to its descriptions
-	const std::vector<unsigned> cpus;
-	std::unique_ptr<runtime_events_bpf, CloseProgram> program;
-	std::optional<TimedRings> rings;
-	std::vector<BpfLink> links;
-	std::size_t ring_bytes; // of each CPU
+	RuntimeProgram program;
 	std::optional<Error> error, agent_error;
 	bool enabled = false, detached = false;
-	UprobeKind kind = UprobeKind::perf;
-	bool wide_nops_are_calls = false;
 	std::optional<MapNotices> notices;
 	std::vector<std::unique_ptr<HeldThread>> stopping; // too late to be held, and to be let go of when they stop
-	UniqueFd wakeups{::epoll_create1(EPOLL_CLOEXEC)};  // readable when the BPF program asks to be drained
 	SwitchedProbes probes;
-	ProbeCosts costs;
-	UprobeDisposal trial_probes; // by which they were measured
 	AttachReadiness readiness;
 	std::set<FileKey> seen;
 	std::vector<RuntimeFile> files;
@@ -122,71 +95,29 @@ bool RuntimeProbes::Impl::is_ready()
 {
 	if (follows || error)
 		return !error;
-	Status done = rings ? Status(Done{}) : load(); // for the agent, before
+	Status done = program.is_loaded() ? Status(Done{}) : load(); // for the agent, before
 	if (done.ok())
-		done = follow();
+		done = program.follow();
 	follows = done.ok();
 	if (!done.ok()) {
 		error = done.error();
-		rings.reset();
-		program.reset();
+		agent.reset();
+		program.unload();
 		return false;
 	}
-	__atomic_store_n(&program->bss->np_enabled, enabled ? 1 : 0, __ATOMIC_RELEASE);
+	program.enable(enabled);
 	return true;
 }
 
 Status RuntimeProbes::Impl::load()
 {
-	keep_libbpf_messages();
-	for (const UprobeKind tried : {UprobeKind::multi, UprobeKind::perf}) {
-		Status loaded = load_for(tried);
-		if (!loaded.ok() && (tried == UprobeKind::perf || loaded.error().code == ErrorCode::privilege))
-			return loaded;
-		kind = tried;
-		if (loaded.ok() && try_uprobe(tried, program->progs.np_runtime_entry, &wide_nops_are_calls))
-			break;
-	}
-	std::string_view doing;
-	if (!rings.emplace().map(ring_maps(), program->maps.np_events, cpus, ring_bytes, &doing))
-		return failure(doing, errno);
-	std::vector<Uprobe> used;
-	costs = measure_probe_costs(program.get(), &*rings, kind, wide_nops_are_calls, &used);
-	spans.set_costs(costs);
-	budget.set_costs(costs);
-	callers.use(kind, program->progs.np_runtime_return, wide_nops_are_calls);
-	if (kind == UprobeKind::perf)
+	if (Status loaded = program.load(); !loaded.ok())
+		return loaded;
+	spans.set_costs(program.costs());
+	budget.set_costs(program.costs());
+	callers.use(program.kind(), program->progs.np_runtime_return, program.wide_nops_are_calls());
+	if (program.kind() == UprobeKind::perf)
 		budget.drop_for_good(); // putting them back, one by one, takes seconds
-	trial_probes.add(std::move(used));
-	trial_probes.work();
-	epoll_event edge{};
-	edge.events = EPOLLIN | EPOLLET; // when they say so, not whenever there is something
-	for (const bpf_map *map : {program->maps.np_wakeups, program->maps.np_events})
-		::epoll_ctl(wakeups.get(), EPOLL_CTL_ADD, bpf_map__fd(map), &edge); // else a round later
-	return Done{};
-}
-
-Status RuntimeProbes::Impl::load_for(UprobeKind for_kind)
-{
-	take_libbpf_message();
-	program.reset(runtime_events_bpf__open());
-	if (!program)
-		return failure("open", errno);
-	const PidNamespace pids = own_pid_namespace();
-	program->rodata->np_namespace_device = pids.device;
-	program->rodata->np_namespace_inode = pids.inode;
-	program->rodata->np_record_all = plan.target.kind == Target::Kind::machine;
-	prepare_for(for_kind, program->progs.np_runtime_entry);
-	prepare_for(for_kind, program->progs.np_runtime_return);
-	prepare_for(for_kind, program->progs.np_agent_asks);
-	prepare_for(for_kind, program->progs.np_agent_entry);
-	bpf_program__set_autoload(program->progs.np_agent_entry, plan.agent); // as large as that of probes
-	program->rodata->np_ring_chunks = static_cast<uint32_t>(ring_bytes / NP_RING_CHUNK);
-	int code = TimedRings::size(ring_maps(), cpus, ring_bytes);
-	if (code == 0)
-		code = runtime_events_bpf__load(program.get());
-	if (code != 0)
-		return failure("load", -code);
 	return Done{};
 }
 
@@ -201,47 +132,14 @@ Status RuntimeProbes::Impl::open_agent()
 	if (!memory.ok())
 		return memory.error();
 	agent.emplace(std::move(*memory), spans, callers, probes);
-	if (Status opened = agent->open(kind, program.get()); !opened.ok())
+	if (Status opened = agent->open(program.kind(), program.get()); !opened.ok())
 		return opened;
-	add_agent_cost(agent->memory().library(), &costs);
-	spans.set_costs(costs);
-	budget.set_costs(costs);
-	rings->add(&agent->memory().rings());
-	trial_probes.finish(); // before the program is there: letting go of them delays processes that begin
+	add_agent_cost(agent->memory().library(), &program.costs());
+	spans.set_costs(program.costs());
+	budget.set_costs(program.costs());
+	program.rings().add(&agent->memory().rings());
+	program.finish_trial(); // before the program is there: letting go of them delays processes that begin
 	return Done{};
-}
-
-MappedRingMaps RuntimeProbes::Impl::ring_maps() const
-{
-	return {program->maps.np_positions, program->maps.np_chunks, program->maps.np_wakeups};
-}
-
-// By the BPF program; it may be adding to them.
-ProgramTimes RuntimeProbes::Impl::program_times() const
-{
-	ProgramTimes found{};
-	for (std::size_t i = 0; i < found.size(); i++) {
-		const auto *bss = program->bss;
-		found[i] = {__atomic_load_n(&bss->np_timed_hits[i], __ATOMIC_RELAXED),
-			    __atomic_load_n(&bss->np_timed_ns[i], __ATOMIC_RELAXED)};
-	}
-	return found;
-}
-
-// Those that run are marked, and from here on their children.
-Status RuntimeProbes::Impl::follow()
-{
-	if (plan.target.kind == Target::Kind::machine)
-		return Done{};
-	if (!attach_all({program->progs.np_on_fork, program->progs.np_on_exec}, &links))
-		return failure("attach", errno);
-	Target running = plan.target;
-	const std::vector<int> named =
-		plan.target.kind == Target::Kind::program ? std::vector<int>{::getpid()} : plan.target.processes;
-	for (const int process : named)
-		for (const ChildProcess &child : descendants(process))
-			running.processes.push_back(child.pid);
-	return add_target(bpf_map__fd(program->maps.np_tree), running);
 }
 
 // Returns whether anything was probed for it.
@@ -323,7 +221,7 @@ void RuntimeProbes::Impl::look_at_file(int pid, const FileMapping &mapping)
 			continue;
 		if (!is_ready())
 			return;
-		const RuntimeMatch match = match_runtime(runtime, *index, wide_nops_are_calls);
+		const RuntimeMatch match = match_runtime(runtime, *index, program.wide_nops_are_calls());
 		RuntimeFile told;
 		told.path = mapping.path;
 		attach(match, mapping.file, file->get(), &told);
@@ -368,7 +266,7 @@ void RuntimeProbes::Impl::attach(const RuntimeMatch &match, const FileKey &key, 
 // Soon it may be called, and where its calls end is to be attached to.
 void RuntimeProbes::Impl::stay_ready()
 {
-	if (kind == UprobeKind::multi)
+	if (program.kind() == UprobeKind::multi)
 		readiness.keep_until(program->progs.np_runtime_return, monotonic_now_ns() + kReadyNs);
 }
 
@@ -393,9 +291,10 @@ void RuntimeProbes::Impl::attach_entries(const RuntimeMatch &match, const FileKe
 			for_agent.push_back({spot, numbered, found.entry_offset, found.entry_address, found.slots,
 					     reads.names_stay_ns, static_cast<uint16_t>(number), *identity});
 	}
-	told->functions_attached = probes.add(kind, program->progs.np_runtime_entry, file, std::move(kept), false);
+	told->functions_attached =
+		probes.add(program.kind(), program->progs.np_runtime_entry, file, std::move(kept), false);
 	told->functions_attached +=
-		probes.add(kind, program->progs.np_runtime_entry, file, std::move(sampled), true, cookies());
+		probes.add(program.kind(), program->progs.np_runtime_entry, file, std::move(sampled), true, cookies());
 	if (agent)
 		agent->add_file(key, file, std::move(for_agent), cookies());
 }
@@ -450,7 +349,7 @@ void RuntimeProbes::Impl::update_counts()
 {
 	const auto *bss = program->bss;
 	counts.hits_of_others = __atomic_load_n(&bss->np_hits_of_others, __ATOMIC_RELAXED);
-	counts.bad_records = bad_records + rings->corrupt();
+	counts.bad_records = bad_records + program.rings().corrupt();
 	counts.dropped = __atomic_load_n(&bss->np_dropped, __ATOMIC_RELAXED);
 	if (agent) {
 		counts.dropped += agent->memory().dropped();
@@ -459,8 +358,7 @@ void RuntimeProbes::Impl::update_counts()
 	counts.hits = counts.events + counts.dropped + __atomic_load_n(&bss->np_untold, __ATOMIC_RELAXED);
 	counts.unreadable = __atomic_load_n(&bss->np_unreadable, __ATOMIC_RELAXED);
 	counts.too_large = __atomic_load_n(&bss->np_too_large, __ATOMIC_RELAXED);
-	counts.recursion_misses = recursion_misses(bpf_program__fd(program->progs.np_runtime_entry)) +
-				  recursion_misses(bpf_program__fd(program->progs.np_runtime_return));
+	counts.recursion_misses = program.recursion_misses();
 	counts.callers = callers.counts();
 	counts.spans = spans.counts();
 	counts.budget = budget.counts();
@@ -497,8 +395,7 @@ void RuntimeProbes::use_names_of(PythonNames *names)
 void RuntimeProbes::enable()
 {
 	impl_->enabled = true;
-	if (impl_->program)
-		__atomic_store_n(&impl_->program->bss->np_enabled, 1, __ATOMIC_RELEASE);
+	impl_->program.enable(true);
 }
 
 void RuntimeProbes::disable()
@@ -506,8 +403,7 @@ void RuntimeProbes::disable()
 	impl_->enabled = false;
 	if (impl_->agent)
 		impl_->agent->stop();
-	if (impl_->program)
-		__atomic_store_n(&impl_->program->bss->np_enabled, 0, __ATOMIC_RELEASE);
+	impl_->program.enable(false);
 }
 
 // Without them, mappings are noticed a round later.
@@ -521,7 +417,7 @@ void RuntimeProbes::open_notices(pid_t program)
 std::vector<int> RuntimeProbes::descriptors() const
 {
 	std::vector<int> found = impl_->notices ? impl_->notices->descriptors() : std::vector<int>{};
-	found.push_back(impl_->wakeups.get());
+	found.push_back(impl_->program.wakeups());
 	return found;
 }
 
@@ -552,23 +448,22 @@ void RuntimeProbes::look_at_mappers(const std::string &records)
 
 bool RuntimeProbes::asks()
 {
-	epoll_event asked[2]; // by whichever ring
-	return impl_->rings && ::epoll_wait(impl_->wakeups.get(), asked, std::size(asked), 0) > 0;
+	return impl_->program.asks();
 }
 
 double RuntimeProbes::drain(OwnEventEncoder *encoder)
 {
-	if (!impl_->rings)
+	if (!impl_->program.is_loaded())
 		return 0;
 	asks(); // it is drained, whether it asked or not
 	impl_->encoder = encoder;
 	const uint64_t until_ns = impl_->detached ? UINT64_MAX : monotonic_now_ns();
-	const double fill = impl_->rings->drain(until_ns, Impl::take, impl_.get());
+	const double fill = impl_->program.rings().drain(until_ns, Impl::take, impl_.get());
 	if (impl_->detached) {
 		const auto has_ended = [](uint32_t pid) { return ::kill(static_cast<pid_t>(pid), 0) != 0; };
 		impl_->spans.finish(monotonic_now_ns(), has_ended, impl_->emit());
 	} else {
-		impl_->budget.set_in_place(impl_->program_times());
+		impl_->budget.set_in_place(impl_->program.times());
 		impl_->budget.keep(monotonic_now_ns(), impl_->emit()); // first: attaching to callers takes a while
 		const uint64_t probed = impl_->callers.counts().probed;
 		impl_->callers.add_met();
@@ -579,7 +474,8 @@ double RuntimeProbes::drain(OwnEventEncoder *encoder)
 		impl_->spans.watch_callers(monotonic_now_ns(), impl_->emit());
 		if (impl_->agent)
 			impl_->agent->work(monotonic_now_ns(), impl_->enabled && impl_->probes.is_on());
-		impl_->rings->ask_at(impl_->budget.ask_after_bytes(impl_->rings->in_use(), impl_->ring_bytes));
+		impl_->program.rings().ask_at(
+			impl_->budget.ask_after_bytes(impl_->program.rings().in_use(), impl_->program.ring_bytes()));
 	}
 	impl_->encoder = nullptr;
 	encoder->flush();
@@ -599,7 +495,7 @@ void RuntimeProbes::detach()
 	if (impl_->agent)
 		impl_->agent->stop();
 	impl_->probes.detach();
-	impl_->trial_probes.finish();
+	impl_->program.finish_trial();
 }
 
 const std::vector<RuntimeFile> &RuntimeProbes::files() const
@@ -622,7 +518,7 @@ std::array<uint64_t, kHitClasses> RuntimeProbes::hits_by_class(const RuntimeFile
 
 const ProbeCosts &RuntimeProbes::costs() const
 {
-	return impl_->costs;
+	return impl_->program.costs();
 }
 
 const RuntimeProbesCounts &RuntimeProbes::counts() const
