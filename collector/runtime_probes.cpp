@@ -38,7 +38,7 @@
 namespace neuroperf::collector {
 namespace {
 
-constexpr uint64_t kLateNs = 500'000;    // far more than until a thread that has mapped a file is held
+constexpr uint64_t kLateNs = 500'000;      // far more than until a thread that has mapped a file is held
 constexpr uint64_t kReadyNs = 300'000'000; // after a runtime, or a function of it, was new
 
 } // namespace
