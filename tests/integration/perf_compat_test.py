@@ -278,7 +278,7 @@ class PerfReads(support.IntegrationTest):
         return kinds
 
     def test_network(self):
-        recording, theirs = self.check(example("spiking_digits"), "--repeat", 2, least_samples=100)
+        recording, theirs = self.check(example("spiking_digits"), "--repeat", 4, least_samples=100)
         told = recording.told()
         kinds = self.check_own_events(recording, theirs)
         self.assertEqual(kinds["neuroperf:layer_begin"], sum(layer.calls for layer in told))
