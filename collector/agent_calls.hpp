@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Virtual functions of runtimes whose calls go by the agent inside the launched program (collector/agent/), which tells
-// them for a twentieth of what a probe costs.
+// them for a tenth of what a probe costs.
 //
 // A function is probed as ever until it is hit. Then, while all threads of the program are held, the slots of the
 // tables that hold its address get that of an entry of the agent's; its probe is taken off a little later, since some

@@ -2,10 +2,7 @@
 #include "collector/agent_memory.hpp"
 
 #include <bpf/bpf.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,12 +10,9 @@
 #include <climits>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
-#include <utility>
 
-#include "collector/clock.hpp"
-#include "collector/inherited_memory.hpp"
+#include "collector/bpf_support.hpp"
 
 namespace neuroperf::collector {
 namespace {
@@ -26,13 +20,6 @@ namespace {
 constexpr const char *kLibrary = "neuroperf-agent.so";
 // As in collector/agent/CMakeLists.txt: behind <prefix>/bin.
 constexpr const char *kInstalledIn = NEUROPERF_LIBRARY_FOLDER "/neuroperf";
-
-Error failure(std::string_view doing)
-{
-	const int code = errno;
-	return {ErrorCode::io, fmt::format("cannot {} memory to share with the agent: {}", doing, std::strerror(code)),
-		code, ""};
-}
 
 } // namespace
 
@@ -58,47 +45,25 @@ Result<AgentMemory> AgentMemory::create(std::string library, int told)
 {
 	AgentMemory made;
 	made.library_ = std::move(library);
-	if (::getrandom(&made.cookie_, sizeof made.cookie_, 0) != sizeof made.cookie_)
-		made.cookie_ = monotonic_now_ns();
+	auto memory = InheritedMemory::create("neuroperf-agent", sizeof(np_agent_memory));
+	auto table = make_inherited(told);
+	if (!memory.ok() || !table.ok())
+		return memory.ok() ? table.error() : memory.error();
+	made.memory_ = std::move(*memory);
+	made.told_ = std::move(*table);
 	np_told mark{};
-	mark.what = made.cookie_;
+	mark.what = made.memory_.cookie();
 	const uint32_t last = NP_TOLD;
 	if (bpf_map_update_elem(told, &last, &mark, BPF_ANY) != 0)
-		return failure("mark");
-	auto memory = make_inherited_memory("neuroperf-agent", sizeof(np_agent_memory));
-	if (!memory.ok())
-		return memory.error();
-	made.memory_ = std::move(*memory);
-	auto table = make_inherited(told);
-	if (!table.valid())
-		return failure("hand over");
-	made.told_ = std::move(table);
-	void *const at =
-		::mmap(nullptr, sizeof(np_agent_memory), PROT_READ | PROT_WRITE, MAP_SHARED, made.memory_.get(), 0);
-	if (at == MAP_FAILED)
-		return failure("map");
-	::madvise(at, sizeof(np_agent_memory), MADV_DONTDUMP);
-	made.shared_ = static_cast<np_agent_memory *>(at);
+		return bpf_error("mark the names of", "the agent", errno, "record without --agent");
 	struct stat info {};
-	np_agent_header &header = made.shared_->header;
+	np_agent_header &header = made.shared().header;
 	header.magic = NP_AGENT_MAGIC;
-	header.cookie = made.cookie_;
+	header.cookie = made.memory_.cookie();
 	header.pid_namespace = ::stat("/proc/self/ns/pid", &info) == 0 ? info.st_ino : 0;
 	made.rings_ = std::make_unique<MappedRings>();
-	made.rings_->use(made.shared_->positions, made.shared_->chunks->bytes, NP_AGENT_RINGS, NP_AGENT_RING_BYTES);
+	made.rings_->use(made.shared().positions, made.shared().chunks->bytes, NP_AGENT_RINGS, NP_AGENT_RING_BYTES);
 	return made;
-}
-
-AgentMemory::AgentMemory(AgentMemory &&other) noexcept
-	: library_(std::move(other.library_)), memory_(std::move(other.memory_)), told_(std::move(other.told_)),
-	  cookie_(other.cookie_), shared_(std::exchange(other.shared_, nullptr)), rings_(std::move(other.rings_))
-{
-}
-
-AgentMemory::~AgentMemory()
-{
-	if (shared_ != nullptr)
-		::munmap(shared_, sizeof(np_agent_memory));
 }
 
 // Libraries that the user has loaded first come behind it.
@@ -107,13 +72,14 @@ std::vector<std::string> AgentMemory::environment() const
 	const char *others = std::getenv("LD_PRELOAD");
 	const bool has_others = others != nullptr && *others != '\0';
 	return {fmt::format("LD_PRELOAD={}{}{}", library_, has_others ? ":" : "", has_others ? others : ""),
-		fmt::format("{}={}:{}:{:x}", NP_AGENT_ENVIRONMENT, memory_.get(), told_.get(), cookie_)};
+		fmt::format("{}={}:{}:{:x}", NP_AGENT_ENVIRONMENT, memory_.descriptor(), told_.get(),
+			    memory_.cookie())};
 }
 
 void AgentMemory::free_rings_of_dead_threads()
 {
 	for (const unsigned number : rings_->cpus()) {
-		np_ring_positions &ring = shared_->positions[number];
+		np_ring_positions &ring = shared().positions[number];
 		const uint32_t thread = __atomic_load_n(&ring.taken, __ATOMIC_ACQUIRE);
 		if (thread == 0 || thread > INT_MAX || ::kill(static_cast<pid_t>(thread), 0) == 0 || errno != ESRCH)
 			continue;

@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collector/held_process.hpp"
 
-#include <dirent.h>
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
-#include <cstring>
 
 #include "collector/clock.hpp"
+#include "collector/target.hpp"
 
 namespace neuroperf::collector {
 namespace {
@@ -17,20 +13,10 @@ namespace {
 constexpr std::size_t kMostThreads = 4096; // of a process with more not all are held
 constexpr uint64_t kLongestHoldNs = 50'000'000;
 
-std::set<pid_t> threads_of(pid_t process)
+bool is_there(pid_t process, pid_t thread)
 {
-	std::set<pid_t> threads;
-	DIR *const tasks = ::opendir(fmt::format("/proc/{}/task", process).c_str());
-	if (tasks == nullptr)
-		return threads;
-	while (const dirent *entry = ::readdir(tasks)) {
-		pid_t tid = 0;
-		const char *end = entry->d_name + std::strlen(entry->d_name);
-		if (std::from_chars(entry->d_name, end, tid).ptr == end && tid > 0)
-			threads.insert(tid);
-	}
-	::closedir(tasks);
-	return threads;
+	const std::vector<int> threads = threads_of(process);
+	return std::binary_search(threads.begin(), threads.end(), thread);
 }
 
 } // namespace
@@ -42,7 +28,7 @@ HeldProcess::HeldProcess(pid_t process, std::vector<std::unique_ptr<HeldThread>>
 		for (; held_ && held < threads_.size(); held++) {
 			const uint64_t waited_ns = monotonic_now_ns() - begin_ns;
 			held_ = threads_[held].second->wait(kLongestHoldNs - std::min(waited_ns, kLongestHoldNs)) ||
-				!threads_of(process).contains(threads_[held].first);
+				!is_there(process, threads_[held].first);
 		}
 	held_ &= !threads_.empty();
 }

@@ -4,11 +4,15 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
+
+#include "collector/clock.hpp"
 
 namespace neuroperf::collector {
 namespace {
@@ -41,27 +45,60 @@ bool resize(int fd, uint64_t size)
 
 } // namespace
 
-UniqueFd make_inherited(int descriptor)
+Result<UniqueFd> make_inherited(int descriptor)
 {
 	int high = ::fcntl(descriptor, F_DUPFD, kLowestDescriptor);
 	if (high < 0)
 		high = ::fcntl(descriptor, F_DUPFD, 3);
+	if (high < 0)
+		return failure("hand over");
 	return UniqueFd(high);
 }
 
-Result<UniqueFd> make_inherited_memory(const char *name, uint64_t size)
+Result<InheritedMemory> InheritedMemory::create(const char *name, uint64_t size)
 {
-	const UniqueFd memory(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
-	if (!memory.valid())
+	const UniqueFd file(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+	if (!file.valid())
 		return failure("create");
-	if (!resize(memory.get(), size))
+	if (!resize(file.get(), size))
 		return failure("size");
-	if (::fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+	if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
 		return failure("seal");
-	UniqueFd high = make_inherited(memory.get());
-	if (!high.valid())
-		return failure("hand over");
-	return high;
+	auto inherited = make_inherited(file.get());
+	if (!inherited.ok())
+		return inherited.error();
+	InheritedMemory memory;
+	void *const at = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, inherited->get(), 0);
+	if (at == MAP_FAILED)
+		return failure("map");
+	::madvise(at, size, MADV_DONTDUMP);
+	memory.descriptor_ = std::move(*inherited);
+	memory.data_ = at;
+	memory.size_ = size;
+	if (::getrandom(&memory.cookie_, sizeof memory.cookie_, 0) != sizeof memory.cookie_)
+		memory.cookie_ = monotonic_now_ns();
+	return memory;
+}
+
+InheritedMemory::InheritedMemory(InheritedMemory &&other) noexcept
+	: descriptor_(std::move(other.descriptor_)), data_(std::exchange(other.data_, nullptr)), size_(other.size_),
+	  cookie_(other.cookie_)
+{
+}
+
+InheritedMemory &InheritedMemory::operator=(InheritedMemory &&other) noexcept
+{
+	std::swap(descriptor_, other.descriptor_);
+	std::swap(data_, other.data_);
+	std::swap(size_, other.size_);
+	std::swap(cookie_, other.cookie_);
+	return *this;
+}
+
+InheritedMemory::~InheritedMemory()
+{
+	if (data_ != nullptr)
+		::munmap(data_, size_);
 }
 
 } // namespace neuroperf::collector

@@ -536,8 +536,28 @@ Plan make_plan(const RecordOptions &options, const HostSnapshot &host, const Tar
 	return plan;
 }
 
-void plan_runtimes(std::vector<RuntimeDescription> runtimes, const RecordOptions &options, const HostSnapshot &host,
-		   Plan *plan)
+namespace {
+
+// Once it is known which runtimes are looked into.
+void plan_agent(const RecordOptions &options, const HostSnapshot &host, Plan *plan)
+{
+	if (!options.agent)
+		return;
+	plan->agent = !plan->runtimes.empty() && host.agent_problem.empty();
+	if (plan->agent)
+		plan->items.push_back({"agent", PlanItem::State::open,
+				       "loaded into the program by LD_PRELOAD, which it can see in its environment; "
+				       "while one process has a runtime mapped, calls of virtual functions go by it",
+				       ""});
+	else if (plan->runtimes.empty())
+		plan->items.push_back({"agent", PlanItem::State::missing, "no runtime is looked into", ""});
+	else
+		plan->items.push_back({"agent", PlanItem::State::missing, host.agent_problem,
+				       "record without --agent: by probes, at ten times the cost"});
+}
+
+void plan_places(std::vector<RuntimeDescription> runtimes, const RecordOptions &options, const HostSnapshot &host,
+		 Plan *plan)
 {
 	constexpr const char *what = "layers of runtimes";
 	if (runtimes.empty()) {
@@ -568,17 +588,16 @@ void plan_runtimes(std::vector<RuntimeDescription> runtimes, const RecordOptions
 		}
 	plan->runtimes = std::move(runtimes);
 	plan->begins_only = options.begins_only;
-	plan->agent = options.agent && host.agent_problem.empty();
-	if (plan->agent)
-		plan->items.push_back(
-			{"agent", PlanItem::State::open,
-			 "loaded into the program by LD_PRELOAD, which it can see in its environment; while "
-			 "one process has a runtime mapped, calls of virtual functions go by it",
-			 ""});
-	else if (options.agent)
-		plan->items.push_back({"agent", PlanItem::State::missing, host.agent_problem,
-				       "record without --agent: by probes, at ten times the cost"});
 	plan->probe_budget = probe_budget(options, host, plan->frequency_hz);
+}
+
+} // namespace
+
+void plan_runtimes(std::vector<RuntimeDescription> runtimes, const RecordOptions &options, const HostSnapshot &host,
+		   Plan *plan)
+{
+	plan_places(std::move(runtimes), options, host, plan);
+	plan_agent(options, host, plan);
 }
 
 } // namespace neuroperf::collector

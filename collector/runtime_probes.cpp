@@ -137,7 +137,7 @@ Status RuntimeProbes::Impl::open_agent()
 	add_agent_cost(agent->memory().library(), &program.costs());
 	spans.set_costs(program.costs());
 	budget.set_costs(program.costs());
-	program.rings().add(&agent->memory().rings());
+	program.rings().add_rings_of_threads(&agent->memory().rings());
 	program.finish_trial(); // before the program is there: letting go of them delays processes that begin
 	return Done{};
 }

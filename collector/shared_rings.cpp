@@ -5,15 +5,12 @@
 #include <fmt/format.h>
 #include <linux/falloc.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-
-#include "collector/inherited_memory.hpp"
 
 namespace neuroperf::collector {
 namespace {
@@ -66,14 +63,6 @@ np_shm_header make_header(bool use_counter, uint64_t cookie)
 
 const np_shm_header kGeometry = make_header(true, 0);
 
-Error system_error(std::string_view doing)
-{
-	const int code = errno;
-	return {ErrorCode::io,
-		fmt::format("cannot {} memory to share with the program: {}", doing, std::strerror(code)), code,
-		code == EFBIG ? "lift the limit on file sizes: ulimit -f unlimited" : ""};
-}
-
 bool is_dead(uint32_t pid, uint32_t tid)
 {
 	return ::syscall(SYS_tgkill, pid, tid, 0) != 0 && errno == ESRCH;
@@ -89,54 +78,33 @@ std::string text_of(const char *field, std::size_t room)
 Result<SharedRings> SharedRings::create(bool use_counter)
 {
 	SharedRings rings;
-	if (::getrandom(&rings.cookie_, sizeof rings.cookie_, 0) != sizeof rings.cookie_)
-		rings.cookie_ = monotonic_now_ns();
-	const np_shm_header header = make_header(use_counter, rings.cookie_);
-	auto memory = make_inherited_memory("neuroperf", header.total_size);
+	auto memory = InheritedMemory::create("neuroperf", kGeometry.total_size);
 	if (!memory.ok())
 		return memory.error();
-	rings.fd_ = std::move(*memory);
-	rings.map_ = ::mmap(nullptr, header.total_size, PROT_READ | PROT_WRITE, MAP_SHARED, rings.fd_.get(), 0);
-	if (rings.map_ == MAP_FAILED) {
-		rings.map_ = nullptr;
-		return system_error("map");
-	}
-	::madvise(rings.map_, header.total_size, MADV_DONTDUMP);
-	std::memcpy(rings.map_, &header, sizeof header);
+	rings.memory_ = std::move(*memory);
+	*rings.header() = make_header(use_counter, rings.memory_.cookie());
 	struct stat info;
 	rings.pid_namespace_ = ::stat("/proc/self/ns/pid", &info) == 0 ? static_cast<uint32_t>(info.st_ino) : 0;
 	rings.rings_.resize(kRings);
 	return rings;
 }
 
-SharedRings::SharedRings(SharedRings &&other) noexcept
-	: fd_(std::move(other.fd_)), map_(std::exchange(other.map_, nullptr)), cookie_(other.cookie_),
-	  pid_namespace_(other.pid_namespace_), inside_numbers_(std::move(other.inside_numbers_)),
-	  rings_(std::move(other.rings_)), definitions_read_(other.definitions_read_),
-	  unfinished_definitions_(std::move(other.unfinished_definitions_)),
-	  lost_without_ring_seen_(other.lost_without_ring_seen_), counts_(other.counts_)
-{
-}
-
-SharedRings::~SharedRings()
-{
-	if (map_)
-		::munmap(map_, kGeometry.total_size);
-}
+SharedRings::SharedRings(SharedRings &&other) noexcept = default;
+SharedRings::~SharedRings() = default;
 
 std::string SharedRings::environment() const
 {
-	return fmt::format("{}={}:{}:{:x}", NP_SHM_ENVIRONMENT, fd_.get(), ::getpid(), cookie_);
+	return fmt::format("{}={}:{}:{:x}", NP_SHM_ENVIRONMENT, memory_.descriptor(), ::getpid(), memory_.cookie());
 }
 
 np_ring *SharedRings::ring(unsigned index) const
 {
-	return reinterpret_cast<np_ring *>(static_cast<char *>(map_) + kGeometry.rings_offset) + index;
+	return reinterpret_cast<np_ring *>(static_cast<char *>(memory_.data()) + kGeometry.rings_offset) + index;
 }
 
 np_slot *SharedRings::slots(unsigned index) const
 {
-	return reinterpret_cast<np_slot *>(static_cast<char *>(map_) + kGeometry.slots_offset +
+	return reinterpret_cast<np_slot *>(static_cast<char *>(memory_.data()) + kGeometry.slots_offset +
 					   kGeometry.slots_stride * index);
 }
 
@@ -257,7 +225,7 @@ void SharedRings::release_memory(unsigned index, uint64_t head, uint64_t now_ns)
 	for (; state.chunks_read < chunks; state.chunks_read++) {
 		const uint64_t chunk = state.chunks_read % (kSlots / kChunkSlots);
 		if (slow)
-			::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			::fallocate(memory_.descriptor(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 				    static_cast<off_t>(kGeometry.slots_offset + kGeometry.slots_stride * index +
 						       chunk * kChunkBytes),
 				    static_cast<off_t>(kChunkBytes));
@@ -267,8 +235,8 @@ void SharedRings::release_memory(unsigned index, uint64_t head, uint64_t now_ns)
 
 std::vector<Definition> SharedRings::take_definitions(const CounterClock &clock)
 {
-	const auto *table =
-		reinterpret_cast<const np_definition *>(static_cast<char *>(map_) + kGeometry.definitions_offset);
+	const auto *table = reinterpret_cast<const np_definition *>(static_cast<char *>(memory_.data()) +
+								    kGeometry.definitions_offset);
 	const uint32_t defined = std::min(__atomic_load_n(&header()->definition_count, __ATOMIC_ACQUIRE), kDefinitions);
 	std::vector<uint32_t> candidates = std::move(unfinished_definitions_);
 	unfinished_definitions_.clear();
@@ -343,7 +311,7 @@ void SharedRings::free_ring(unsigned index)
 		__atomic_store_n(&shared->state, NP_RING_LIVE, __ATOMIC_RELEASE);
 		return;
 	}
-	::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	::fallocate(memory_.descriptor(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 		    static_cast<off_t>(kGeometry.slots_offset + kGeometry.slots_stride * index),
 		    static_cast<off_t>(kGeometry.slots_stride));
 	rings_[index].used = false;

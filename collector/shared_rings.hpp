@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "collector/clock.hpp"
+#include "collector/inherited_memory.hpp"
 #include "collector/inside_numbers.hpp"
 #include "collector/own_event_encoder.hpp"
 #include "recording/result.hpp"
-#include "recording/unique_fd.hpp"
 
 namespace neuroperf::collector {
 
@@ -49,7 +49,7 @@ public:
 	SharedRings &operator=(SharedRings &&) = delete;
 
 	// The descriptor the program must inherit, and the environment variable ("NAME=value") that names it.
-	int descriptor() const { return fd_.get(); }
+	int descriptor() const { return memory_.descriptor(); }
 	std::string environment() const;
 
 	// Takes every event up to the clock's latest moment and gives it to the encoder. Returns how near to a loss it
@@ -82,7 +82,7 @@ private:
 		bool used = false;               // since it was last free
 	};
 	SharedRings() = default;
-	np_shm_header *header() const { return static_cast<np_shm_header *>(map_); }
+	np_shm_header *header() const { return static_cast<np_shm_header *>(memory_.data()); }
 	np_ring *ring(unsigned index) const;
 	np_slot *slots(unsigned index) const;
 	uint64_t head_of(const np_ring *shared);
@@ -92,9 +92,7 @@ private:
 	void free_ring(unsigned index);
 	void release_memory(unsigned index, uint64_t head, uint64_t now_ns);
 
-	UniqueFd fd_;
-	void *map_ = nullptr;
-	uint64_t cookie_ = 0;
+	InheritedMemory memory_;
 	uint32_t pid_namespace_ = 0;
 	InsideNumbers inside_numbers_;
 	std::vector<RingState> rings_;

@@ -34,9 +34,9 @@ double TimedRings::drain(uint64_t until_ns, Take take, void *context)
 	cursors_.clear();
 	for (const unsigned cpu : rings_.cpus())
 		cursors_.push_back(rings_.open(cpu));
-	first_of_more_ = cursors_.size();
-	for (const unsigned number : more_ != nullptr ? more_->cpus() : std::vector<unsigned>{})
-		cursors_.push_back(more_->open(number));
+	first_of_threads_ = cursors_.size();
+	for (const unsigned number : of_threads_ != nullptr ? of_threads_->cpus() : std::vector<unsigned>{})
+		cursors_.push_back(of_threads_->open(number));
 	ring_buffer__consume(beside_ring_.get());
 	nexts_.clear();
 	for (std::size_t source = 0; source <= cursors_.size(); source++)

@@ -33,14 +33,14 @@ public:
 		 std::size_t ring_bytes, std::string_view *doing);
 
 	// Rings of threads, beside those of the CPUs; must stay.
-	void add(MappedRings *more) { more_ = more; }
+	void add_rings_of_threads(MappedRings *rings) { of_threads_ = rings; }
 
 	// The recorder wants to be asked to come when more than so many bytes are in a ring. Half of it before that.
 	void ask_at(uint64_t bytes)
 	{
 		rings_.ask_at(bytes);
-		if (more_ != nullptr)
-			more_->ask_at(bytes);
+		if (of_threads_ != nullptr)
+			of_threads_->ask_at(bytes);
 	}
 	// Gives the records that are there with times before `until_ns` to `take`; others stay. Returns how full the
 	// fullest of the rings was, 0 to 1.
@@ -48,7 +48,7 @@ public:
 	// From how many of the rings something came the last time.
 	std::size_t in_use() const { return in_use_; }
 	// Contents that make no sense; the ring was emptied.
-	uint64_t corrupt() const { return rings_.corrupt() + (more_ ? more_->corrupt() : 0) + too_small_; }
+	uint64_t corrupt() const { return rings_.corrupt() + (of_threads_ ? of_threads_->corrupt() : 0) + too_small_; }
 
 private:
 	struct Next {
@@ -56,14 +56,14 @@ private:
 		std::size_t source; // index of a cursor; behind the last one: beside_
 		bool operator>(const Next &other) const { return time_ns > other.time_ns; }
 	};
-	MappedRings &rings_of(std::size_t source) { return source < first_of_more_ ? rings_ : *more_; }
+	MappedRings &rings_of(std::size_t source) { return source < first_of_threads_ ? rings_ : *of_threads_; }
 	std::string_view record_of(std::size_t source);
 	bool find_next(std::size_t source, Next *next);
 	void pass(std::size_t source);
 
 	MappedRings rings_;
-	MappedRings *more_ = nullptr;
-	std::size_t first_of_more_ = 0; // of the cursors
+	MappedRings *of_threads_ = nullptr;
+	std::size_t first_of_threads_ = 0; // of the cursors
 	BpfRing beside_ring_;
 	std::deque<std::string> beside_; // its records that have not been taken
 	std::vector<MappedRings::Cursor> cursors_;

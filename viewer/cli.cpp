@@ -103,7 +103,7 @@ void add_record(CLI::App &app, RecordCommand *command)
 	record->add_flag(
 		"--agent", options.agent,
 		"Load an agent into the launched program, by which calls of runtimes' virtual functions (nodes of ONNX "
-		"Runtime) go: a twentieth of what probes cost");
+		"Runtime) go: a tenth of what probes cost");
 	record->add_flag("--per-shape", options.per_shape, "Tell the layers of runtimes apart by shape too");
 	record->add_flag("--python-names", options.python_names,
 			 "Name the layers of Python frameworks (PyTorch) as the program's modules are named");

@@ -8,8 +8,9 @@
  *   - calls it from a frame of its own and tells its end (told), or
  *   - does the same by way of neuroperf_agent_slow_call, where a uprobe is: registers and stack pointer are again as at
  *     the function's entry, but for r11, which holds N, so that BPF programs read what descriptions name.
- * Functions that take arguments on the stack cannot be called from another frame: descriptions that let calls go by the
- * agent say that theirs do not. Exceptions pass the frame by its unwind information; debuggers and profilers too.
+ * Functions find arguments on the stack above their caller's frame, which is not where they look from here: descriptions
+ * that let calls go by the agent say that theirs have none. Should one be wrong, the words that may be arguments are
+ * there all the same, copied. Exceptions pass the frame by its unwind information; debuggers and profilers too.
  *
  * Uprobes are at nops of one byte, which all kernels emulate. Of one of five bytes Linux 6.18 makes a call, to a page that
  * forked children do not inherit.
@@ -101,7 +102,13 @@ told_call:
 	leaq neuroperf_agent_functions(%rip), %r10
 	movq (%r10, %r11, 8), %r11
 	popq %r10
+	.set number, NP_AGENT_COPIED_WORDS
+	.rept NP_AGENT_COPIED_WORDS
+	pushq 8 + 8 * number(%rbp)
+	.set number, number - 1
+	.endr
 	call *%r11
+	movq %rbp, %rsp
 	pushq %rax
 	pushq %rdx
 	leaq 16(%rbp), %rdi

@@ -11,7 +11,8 @@
 #ifndef NEUROPERF_AGENT_MEMORY_H
 #define NEUROPERF_AGENT_MEMORY_H
 
-#define NP_AGENT_CALL_BYTES 16 /* of an entry */
+#define NP_AGENT_CALL_BYTES 16   /* of an entry */
+#define NP_AGENT_COPIED_WORDS 16 /* of the caller's stack, behind the return address */
 #define NP_AGENT_SLOW_END_PUSHED                                                                                       \
 	32 /* how far the stack pointer is at neuroperf_agent_slow_end below its value behind the call */
 

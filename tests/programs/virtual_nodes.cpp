@@ -35,10 +35,20 @@ public:
 	explicit Node(std::string called) : name(std::move(called)) {}
 	virtual ~Node() = default;
 	virtual Answer run(double factor, long pass) = 0;
+	__attribute__((noinline)) virtual long weigh(long pass, double, long two, long three, long four,
+						     const long (&five)[2], Answer six, long seven);
 
 	std::string name;
 	long calls = 0;
 };
+
+// More than there are registers for.
+long Node::weigh(long pass, double factor, long two, long three, long four, const long (&five)[2], Answer six,
+		 long seven)
+{
+	return pass + 2 * two + 3 * three + 4 * four + 5 * (five[0] - five[1]) + 6 * six.most + 7 * seven +
+	       static_cast<long>(factor);
+}
 
 class Add : public Node {
 public:
@@ -118,6 +128,8 @@ void spin(std::chrono::nanoseconds time)
 extern "C" __attribute__((noinline)) double nodes_pass(Node **first, std::size_t count, long pass, long *thrown)
 {
 	double sum = 0;
+	const long five[] = {pass, 1};
+	sum += static_cast<double>(first[0]->weigh(pass, 0.5, 1, pass % 3, 5, five, {0.5, 3, pass % 7}, pass % 11));
 	for (std::size_t i = 0; i < count; i++) {
 		try {
 			sum += first[i]->run(0.5, pass).sum;

@@ -268,6 +268,28 @@ TEST(Plan, ProbesOfRuntimesAreLeftWhatSamplesDoNotTake)
 	EXPECT_DOUBLE_EQ(budget(options), 0.03) << "asked for";
 }
 
+TEST(Plan, AnAgentIsThereOrItIsSaidWhyNot)
+{
+	HostSnapshot host = root_with_cycles();
+	host.bpf_error = 0;
+	RecordOptions options;
+	const auto agent = [&](std::vector<RuntimeDescription> runtimes = {RuntimeDescription{}}) {
+		Plan plan = plan_for(host, options);
+		plan_runtimes(std::move(runtimes), options, host, &plan);
+		const auto *found = item(plan, "agent");
+		EXPECT_EQ(plan.agent, found != nullptr && found->state == PlanItem::State::open);
+		return found ? found->detail : "";
+	};
+	EXPECT_EQ(agent(), "") << "not asked for";
+	options.agent = true;
+	EXPECT_THAT(agent(), HasSubstr("LD_PRELOAD"));
+	EXPECT_EQ(agent({}), "no runtime is looked into");
+	host.agent_problem = "there is none for this kind of CPU";
+	EXPECT_EQ(agent(), "there is none for this kind of CPU");
+	host.bpf_error = EPERM;
+	EXPECT_EQ(agent(), "no runtime is looked into");
+}
+
 TEST(Plan, WithoutAConstantCounterTheClockIsCalled)
 {
 	HostSnapshot host = root_with_cycles();
