@@ -13,13 +13,15 @@
 #include <atomic>
 #include <thread>
 
+#include "collector/clock.hpp"
+
 namespace neuroperf::collector {
 namespace {
 
 constexpr std::size_t kThreads = 4;
 using Counts = std::array<std::atomic<uint64_t>, kThreads + 1>;
 
-// A child whose threads count as fast as they can, while its first one starts and ends others, which count too.
+// A child whose threads count as fast as they can, while each of others starts the next one.
 class HeldProcessTest : public testing::Test {
 protected:
 	void SetUp() override
@@ -48,8 +50,20 @@ protected:
 				for (;;)
 					(*counts_)[i]++;
 			});
+		start_next();
 		for (;;)
-			std::thread([this] { (*counts_)[kThreads]++; }).join();
+			::pause();
+	}
+	// The newest one starts another, and counts for a while.
+	void start_next()
+	{
+		std::thread([this] {
+			const uint64_t end_ns = monotonic_now_ns() + 3'000'000;
+			::usleep(200);
+			start_next();
+			while (monotonic_now_ns() < end_ns)
+				(*counts_)[kThreads]++;
+		}).detach();
 	}
 	uint64_t counted() const
 	{
@@ -72,7 +86,7 @@ protected:
 
 TEST_F(HeldProcessTest, StandsStillWithAllItsThreads)
 {
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < 15; i++) {
 		{
 			const HeldProcess process(child_, &stopping_);
 			ASSERT_TRUE(process.held());

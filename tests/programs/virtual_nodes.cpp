@@ -207,9 +207,9 @@ int main(int count, char **words)
 		struct sigaction action = {};
 		action.sa_handler = handle;
 		action.sa_flags = SA_RESTART;
-		sigaction(SIGPROF, &action, nullptr);
-		const itimerval often{{0, 1000}, {0, 1000}};
-		setitimer(ITIMER_PROF, &often, nullptr);
+		sigaction(SIGALRM, &action, nullptr);
+		const itimerval often{{0, 30}, {0, 30}};
+		setitimer(ITIMER_REAL, &often, nullptr);
 	}
 	std::vector<Work> works(static_cast<std::size_t>(threads > 0 ? threads : 1), Work{passes});
 	std::vector<std::thread> running;
@@ -221,7 +221,7 @@ int main(int count, char **words)
 	for (std::thread &one : running)
 		one.join();
 	const itimerval never{};
-	setitimer(ITIMER_PROF, &never, nullptr);
+	setitimer(ITIMER_REAL, &never, nullptr);
 	if (other > 0)
 		waitpid(other, nullptr, 0);
 	Work total;
