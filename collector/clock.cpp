@@ -8,6 +8,9 @@
 namespace neuroperf::collector {
 namespace {
 
+// Rounds are 2 to 50 ms apart, and an event waits for a thread that is held up in it: seconds at least.
+constexpr std::size_t kMostKept = 2048;
+
 uint64_t read_clock_ns(clockid_t clock)
 {
 	timespec now{};
@@ -52,6 +55,13 @@ ClockMoment take_moment(bool use_counter)
 	return best;
 }
 
+// Nanoseconds of a tick.
+double slope(const ClockMoment &from, const ClockMoment &to)
+{
+	return static_cast<double>(to.monotonic_ns - from.monotonic_ns) /
+	       static_cast<double>(to.counter - from.counter);
+}
+
 } // namespace
 
 uint64_t monotonic_now_ns()
@@ -62,6 +72,7 @@ uint64_t monotonic_now_ns()
 CounterClock::CounterClock(bool use_counter) : use_counter_(use_counter)
 {
 	latest_ = previous_ = take_moment(use_counter);
+	keep(latest_);
 	moments_ = 1;
 }
 
@@ -84,10 +95,32 @@ const ClockMoment &CounterClock::advance()
 	previous_ = latest_;
 	latest_ = moment;
 	moments_++;
+	keep(latest_);
 	if (use_counter_)
-		ns_per_tick_ = static_cast<double>(latest_.monotonic_ns - previous_.monotonic_ns) /
-			       static_cast<double>(latest_.counter - previous_.counter);
+		ns_per_tick_ = slope(previous_, latest_);
 	return latest_;
+}
+
+void CounterClock::keep(const ClockMoment &moment)
+{
+	if (kept_.size() == kMostKept)
+		kept_.erase(kept_.begin(), kept_.begin() + kMostKept / 2);
+	kept_.push_back(moment);
+}
+
+// Of a thread that was held up while it told something, and went on some rounds later.
+uint64_t CounterClock::earlier_ns(uint64_t stamp) const
+{
+	if (!use_counter_)
+		return stamp;
+	const auto after =
+		std::upper_bound(kept_.begin(), kept_.end(), stamp,
+				 [](uint64_t value, const ClockMoment &moment) { return value < moment.counter; });
+	if (after == kept_.begin()) { // the longest interval there is has the least error
+		const double overall = kept_.size() > 1 ? slope(kept_.front(), kept_.back()) : ns_per_tick_;
+		return ns_before(kept_.front(), overall, stamp);
+	}
+	return ns_before(*after, slope(*(after - 1), *after), stamp);
 }
 
 } // namespace neuroperf::collector

@@ -2,11 +2,13 @@
 // From the CPU's counter (TSC, CNTVCT) to CLOCK_MONOTONIC.
 //
 // The kernel offers no conversion for software events, so the recorder takes moments on both clocks and interpolates
-// between two neighbours: piecewise linear, continuous, monotonic. A stamp can be converted once a later moment exists.
+// between two neighbours: piecewise linear, continuous, monotonic. A stamp can be converted once a later moment exists,
+// and gives the same time whenever it is.
 // Without a constant counter, stamps are CLOCK_MONOTONIC already and pass through.
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 namespace neuroperf::collector {
 
@@ -29,14 +31,13 @@ public:
 	// The counter now (nanoseconds without a constant counter).
 	uint64_t read_counter() const;
 
-	// Nanoseconds of CLOCK_MONOTONIC for a stamp not later than the latest moment. Stamps before the previous
-	// moment are extrapolated backwards (at most to 0).
+	// Nanoseconds of CLOCK_MONOTONIC for a stamp not later than the latest moment. Stamps before the first moment
+	// that is still kept are extrapolated backwards (at most to 0).
 	uint64_t to_monotonic_ns(uint64_t stamp) const
 	{
-		const double distance = static_cast<double>(static_cast<int64_t>(stamp - latest_.counter));
-		const int64_t ns =
-			static_cast<int64_t>(latest_.monotonic_ns) + static_cast<int64_t>(distance * ns_per_tick_);
-		return ns > 0 ? static_cast<uint64_t>(ns) : 0;
+		if (stamp < previous_.counter)
+			return earlier_ns(stamp);
+		return ns_before(latest_, ns_per_tick_, stamp);
 	}
 
 	double ns_per_tick() const { return ns_per_tick_; }
@@ -44,8 +45,19 @@ public:
 	uint64_t residual_ns() const { return residual_ns_; }
 
 private:
+	static uint64_t ns_before(const ClockMoment &moment, double ns_per_tick, uint64_t stamp)
+	{
+		const double distance = static_cast<double>(static_cast<int64_t>(stamp - moment.counter));
+		const int64_t ns =
+			static_cast<int64_t>(moment.monotonic_ns) + static_cast<int64_t>(distance * ns_per_tick);
+		return ns > 0 ? static_cast<uint64_t>(ns) : 0;
+	}
+	uint64_t earlier_ns(uint64_t stamp) const;
+	void keep(const ClockMoment &moment);
+
 	bool use_counter_;
 	ClockMoment previous_, latest_;
+	std::vector<ClockMoment> kept_; // in order, up to the latest
 	double ns_per_tick_ = 1.0;
 	unsigned moments_ = 0;
 	uint64_t residual_ns_ = 0;

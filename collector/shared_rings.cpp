@@ -33,6 +33,8 @@ constexpr double kPlausibleNs = 60e9;
 constexpr double kClockSkewNs = 1e6;
 // Longer than a thread that runs needs to finish its event, which reads a clock.
 constexpr uint64_t kLookAtBusyRingNs = 3000;
+// After that a thread does not go on with its definition: it has ended.
+constexpr uint64_t kLongestStallNs = 1'000'000'000;
 
 uint64_t page_aligned(uint64_t size)
 {
@@ -238,17 +240,20 @@ std::vector<Definition> SharedRings::take_definitions(const CounterClock &clock)
 	const auto *table = reinterpret_cast<const np_definition *>(static_cast<char *>(memory_.data()) +
 								    kGeometry.definitions_offset);
 	const uint32_t defined = std::min(__atomic_load_n(&header()->definition_count, __ATOMIC_ACQUIRE), kDefinitions);
-	std::vector<uint32_t> candidates = std::move(unfinished_definitions_);
+	const uint64_t now_ns = clock.latest().monotonic_ns;
+	std::vector<UnfinishedDefinition> candidates = std::move(unfinished_definitions_);
 	unfinished_definitions_.clear();
 	for (; definitions_read_ < defined; definitions_read_++)
-		candidates.push_back(definitions_read_);
+		candidates.push_back({definitions_read_, now_ns});
+	stalled_definition_ = false;
 	std::vector<Definition> definitions;
-	for (const uint32_t at : candidates) {
+	for (const auto &[at, since_ns] : candidates) {
 		const uint32_t state = __atomic_load_n(&table[at].state, __ATOMIC_ACQUIRE);
 		if (state == NP_DEFINITION_ABANDONED)
 			continue;
 		if (state != NP_DEFINITION_READY) {
-			unfinished_definitions_.push_back(at);
+			unfinished_definitions_.push_back({at, since_ns});
+			stalled_definition_ |= now_ns - since_ns < kLongestStallNs;
 			continue;
 		}
 		np_definition entry; // a copy: the program may go on writing

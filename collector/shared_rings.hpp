@@ -62,9 +62,9 @@ public:
 	void heartbeat(uint64_t monotonic_ns);
 	// Gives the rings of threads that are gone to others: one system call a ring.
 	void free_rings_of_dead_threads();
-	// True if a thread was held up inside an event in the last drain: when it goes on, that event may be older than
-	// what was drained meanwhile.
-	bool has_stalled_writer() const { return stalled_writer_; }
+	// True if a thread was held up inside an event in the last drain, or in a definition: when it goes on, that may
+	// be older than what was drained meanwhile, and others use the definition already.
+	bool has_stalled_writer() const { return stalled_writer_ || stalled_definition_; }
 	// Switches events off in all programs.
 	void deactivate();
 
@@ -80,6 +80,10 @@ private:
 		uint32_t told_namespace = 0;     // ... this one
 		std::optional<TaskNumbers> here; // its numbers in ours
 		bool used = false;               // since it was last free
+	};
+	struct UnfinishedDefinition {
+		uint32_t at;
+		uint64_t since_ns;
 	};
 	SharedRings() = default;
 	np_shm_header *header() const { return static_cast<np_shm_header *>(memory_.data()); }
@@ -97,9 +101,9 @@ private:
 	InsideNumbers inside_numbers_;
 	std::vector<RingState> rings_;
 	uint32_t definitions_read_ = 0;
-	std::vector<uint32_t> unfinished_definitions_;
+	std::vector<UnfinishedDefinition> unfinished_definitions_;
 	uint64_t lost_without_ring_seen_ = 0;
-	bool stalled_writer_ = false;
+	bool stalled_writer_ = false, stalled_definition_ = false;
 	SharedRingsCounts counts_;
 };
 

@@ -2,6 +2,8 @@
 """The instrumentation header in real programs: languages, objects, libraries, threads. What the program counts itself
 is the truth; nothing may be lost unless the test makes it so, and then the loss is counted."""
 import os
+import subprocess
+import sys
 
 import support
 from support import program, quality_codes, run
@@ -68,6 +70,17 @@ class Threads(support.IntegrationTest):
         recording = self.record(program("threads"), 5000, 50, 4, 20000)
         self.assert_exact(recording)
         self.assertEqual(recording.stats()["threads_seen"], 5000)
+
+    def test_held_up_in_the_middle_of_an_event(self):
+        """Other programs take the CPUs, now and then while an event is written: it is read some rounds later."""
+        others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
+        try:
+            for _ in range(3):
+                self.assert_exact(self.record(program("threads"), 10000, 50, 40, 2000))
+        finally:
+            for other in others:
+                other.kill()
+                other.wait()
 
     def test_more_than_there_are_rings(self):
         threads, calls = 1200, 20

@@ -5,6 +5,8 @@
 
 #include <chrono>
 #include <thread>
+#include <utility>
+#include <vector>
 
 namespace neuroperf::collector {
 namespace {
@@ -35,6 +37,24 @@ TEST(CounterClock, ConvertsTheCounterToNanoseconds)
 	EXPECT_LT(middle, after.monotonic_ns);
 	EXPECT_LT(after.monotonic_ns, monotonic_now_ns());
 	EXPECT_GT(after.realtime_ns, 1'600'000'000'000'000'000u);
+}
+
+TEST(CounterClock, AStampIsTheSameTimeWheneverItIsConverted)
+{
+	CounterClock clock(true);
+	std::vector<std::pair<uint64_t, uint64_t>> converted; // stamps, and when they were first converted
+	for (int i = 0; i < 3000; i++) {                      // more than are kept
+		const uint64_t stamp = clock.read_counter();
+		clock.advance(); // at once: what two moments so near each other say of a tick is rough
+		converted.emplace_back(stamp, clock.to_monotonic_ns(stamp));
+		if (i % 100 != 0)
+			continue;
+		const auto first = converted.size() > 1000 ? converted.end() - 1000 : converted.begin();
+		for (auto entry = first; entry != converted.end(); ++entry)
+			ASSERT_EQ(clock.to_monotonic_ns(entry->first), entry->second) << i;
+	}
+	const auto [oldest, ns] = converted.front();
+	EXPECT_NEAR(static_cast<double>(clock.to_monotonic_ns(oldest)), static_cast<double>(ns), 1000);
 }
 
 TEST(CounterClock, StampsFarInThePastDoNotWrap)

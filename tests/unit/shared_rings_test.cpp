@@ -206,6 +206,7 @@ TEST_F(Rings, ADefinitionThatIsBeingWrittenComesLater)
 	std::strcpy(definition(1)->name, "second");
 	definition(1)->state = NP_DEFINITION_READY;
 	ASSERT_EQ(rings_->take_definitions(clock_).size(), 1u);
+	EXPECT_TRUE(rings_->has_stalled_writer()) << "others may use the first one already";
 	std::strcpy(definition(0)->name, "first");
 	definition(0)->state = NP_DEFINITION_READY;
 	const auto later = rings_->take_definitions(clock_);
@@ -213,6 +214,22 @@ TEST_F(Rings, ADefinitionThatIsBeingWrittenComesLater)
 	EXPECT_EQ(later[0].name, "first");
 	EXPECT_EQ(later[0].id, 1u);
 	EXPECT_TRUE(rings_->take_definitions(clock_).empty());
+	EXPECT_FALSE(rings_->has_stalled_writer());
+}
+
+TEST_F(Rings, ADefinitionThatIsNeverFinishedHoldsUpNothing)
+{
+	header()->definition_count = 1;
+	const uint64_t begin_ns = monotonic_now_ns();
+	clock_.advance();
+	EXPECT_TRUE(rings_->take_definitions(clock_).empty());
+	while (rings_->has_stalled_writer() && monotonic_now_ns() - begin_ns < 20'000'000'000) {
+		std::this_thread::sleep_for(std::chrono::milliseconds(50));
+		clock_.advance();
+		EXPECT_TRUE(rings_->take_definitions(clock_).empty());
+	}
+	EXPECT_FALSE(rings_->has_stalled_writer());
+	EXPECT_GT(monotonic_now_ns() - begin_ns, 500'000'000u) << "given up too soon";
 }
 
 TEST_F(Rings, MadeUpProcessNumbersFreeNothingElse)
