@@ -374,6 +374,7 @@ CHECKS = (
           "*ThreadsFromBefore*:*LoadedLater*", (says("[  PASSED  ] 2 tests."),)),
     Check("attach_and_leave", ("x86_6_12",), "NEUROPERF_REQUIRE=all privileged_attach_test --gtest_color=no --gtest_filter="
           "*LeavesTheProgram*:*ParentAndForked*", (says("[  PASSED  ] 2 tests."),)),
+    Check("hard_limit", ("x86_6_12",), "open_file_limit_test --gtest_color=no", (says("[  PASSED  ] 4 tests."),)),
     # After all others.
     Check("kernel_had_no_complaint", ALL, "rmmod vdrm vnpu && ! dmesg | grep -A20 -E 'WARNING:|BUG:|Oops'", ()),
 )

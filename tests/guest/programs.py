@@ -73,7 +73,7 @@ def fill_root(root, architecture, kernel, neuroperf, cache, build_dir):
         f"/lib/{machine}-linux-gnu", f"/usr/lib/{machine}-linux-gnu", "/lib", "/lib64")]
     initramfs.add_libraries(root, stripped, library_dirs)
     if architecture == "amd64":
-        add_privileged_tests(root, library_dirs)
+        add_tests_of_this_build(root, library_dirs)
         fault_timer = os.environ["NEUROPERF_FAULT_TIMER"]
         initramfs.add_file(root, fault_timer, "/bin/fault_timer")
         initramfs.add_libraries(root, fault_timer, library_dirs)
@@ -109,10 +109,10 @@ def add_runtime(root, prefix, library_dirs):
         initramfs.add_text(root, "/etc/tiny.json", file.read())
 
 
-def add_privileged_tests(root, library_dirs):
+def add_tests_of_this_build(root, library_dirs):
     """Those of this build, in /bin; the programs that they watch stay where the tests look for them."""
     watched = os.environ["NEUROPERF_PROGRAMS"]
-    for test in filter(None, os.environ.get("NEUROPERF_PRIVILEGED_TESTS", "").split(",")):
+    for test in filter(None, os.environ.get("NEUROPERF_UNIT_TESTS", "").split(",")):
         target = os.path.join(root, "bin", os.path.basename(test))
         run("strip", "-o", target, test)
         initramfs.add_libraries(root, target, library_dirs)
