@@ -25,15 +25,13 @@ void CallStats::add_call(uint64_t duration_ns, uint64_t call_self_ns)
 	durations.add(duration_ns);
 }
 
-void CallStats::add_probed_call(uint64_t duration_ns, uint64_t call_self_ns, uint64_t cost_ns, uint64_t self_cost_ns)
+void CallStats::add_probed_call(uint64_t duration_ns, uint64_t call_self_ns, const ProbeCostTaken &taken)
 {
-	const uint64_t taken_ns = std::min(cost_ns, duration_ns);
-	const uint64_t taken_of_self_ns = std::min(self_cost_ns, call_self_ns);
 	probed++;
-	clamped += taken_ns < cost_ns || taken_of_self_ns < self_cost_ns ? 1 : 0;
-	probe_ns += taken_ns;
-	self_probe_ns += taken_of_self_ns;
-	add_call(duration_ns - taken_ns, call_self_ns - taken_of_self_ns);
+	clamped += taken.less_than_told ? 1 : 0;
+	probe_ns += taken.ns;
+	self_probe_ns += taken.of_self_ns;
+	add_call(duration_ns - taken.ns, call_self_ns - taken.of_self_ns);
 }
 
 void CallStats::merge(const CallStats &other)
@@ -114,7 +112,7 @@ void Layers::begin(ThreadId id, DefinitionNumber number, uint64_t time_ns, bool 
 	}
 	const bool warm_up = is_warm_up(thread, number, inference);
 	const StateTimes states = states_ ? states_->runs(id, time_ns) : StateTimes{};
-	thread.stack.push_back({number, inference, warm_up, time_ns, 0, 0, states});
+	thread.stack.push_back({number, inference, warm_up, time_ns, 0, 0, 0, states});
 }
 
 // The innermost open call of this layer, and away with what was called inside it.
@@ -146,9 +144,9 @@ void Layers::end(ThreadId id, DefinitionNumber number, uint64_t time_ns, std::op
 	const uint64_t self_ns = duration_ns > call.children_ns ? duration_ns - call.children_ns : 0;
 	CallStats &stats = call.warm_up ? known->warm_up : known->steady;
 	const bool counts = window_.has(call.begin_ns) && window_.has(time_ns);
+	const ProbeCostTaken taken = taken_out(call, duration_ns, self_ns, probe_ns);
 	if (counts && probe_ns)
-		stats.add_probed_call(duration_ns, self_ns, *probe_ns,
-				      *probe_ns > call.children_probe_ns ? *probe_ns - call.children_probe_ns : 0);
+		stats.add_probed_call(duration_ns, self_ns, taken);
 	else if (counts)
 		stats.add_call(duration_ns, self_ns);
 	if (counts && states_) {
@@ -161,9 +159,22 @@ void Layers::end(ThreadId id, DefinitionNumber number, uint64_t time_ns, std::op
 	std::vector<Open> &stack = state(id).stack;
 	if (stack.empty())
 		return;
-	stack.back().children_ns += call.inference ? call.children_ns : duration_ns;
-	stack.back().children_probe_ns +=
-		call.inference ? call.children_probe_ns : probe_ns.value_or(call.children_probe_ns);
+	Open &around = stack.back();
+	around.children_ns += call.inference ? call.children_ns : duration_ns;
+	around.children_probe_ns += call.inference ? call.children_probe_ns : probe_ns.value_or(call.children_probe_ns);
+	around.children_taken_ns += call.inference ? call.children_taken_ns : taken.ns;
+}
+
+// As much of the self time as there is, and what was taken out of the calls inside: so that times add up.
+ProbeCostTaken Layers::taken_out(const Open &call, uint64_t duration_ns, uint64_t self_ns,
+				 std::optional<uint64_t> probe_ns)
+{
+	if (!probe_ns)
+		return {call.children_taken_ns, 0, false};
+	const uint64_t of_self_ns = *probe_ns > call.children_probe_ns ? *probe_ns - call.children_probe_ns : 0;
+	const uint64_t taken_of_self_ns = std::min(of_self_ns, self_ns);
+	return {std::min(taken_of_self_ns + call.children_taken_ns, duration_ns), taken_of_self_ns,
+		taken_of_self_ns < of_self_ns};
 }
 
 void Layers::note_inference(Definition *known, const Open &call, ThreadId id, uint64_t wall_ns,
@@ -194,6 +205,7 @@ void Layers::end_unseen(ThreadId id, DefinitionNumber number, uint64_t time_ns)
 	if (std::vector<Open> &stack = state(id).stack; !stack.empty()) {
 		stack.back().children_ns += call.children_ns;
 		stack.back().children_probe_ns += call.children_probe_ns;
+		stack.back().children_taken_ns += call.children_taken_ns;
 	}
 }
 

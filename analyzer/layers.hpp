@@ -27,6 +27,12 @@ namespace neuroperf::analyzer {
 using DefinitionNumber = uint32_t;
 constexpr DefinitionNumber kMaxDefinition = 1 << 16;
 
+// Of what probes cost in one call, by what the recorder told.
+struct ProbeCostTaken {
+	uint64_t ns = 0, of_self_ns = 0; // out of its duration, and its self time
+	bool less_than_told = false;     // since there was not so much self time
+};
+
 struct CallStats {
 	uint64_t calls = 0, untimed = 0;          // of them without a duration: their end was not seen
 	uint64_t total_ns = 0, self_ns = 0;       // without what probes cost, where that is told
@@ -44,8 +50,7 @@ struct CallStats {
 	uint64_t fault_samples = 0;                    // of those in the kernel: it handled a page fault
 
 	void add_call(uint64_t duration_ns, uint64_t call_self_ns);
-	// Probes cost so much of the duration, and of the self time.
-	void add_probed_call(uint64_t duration_ns, uint64_t call_self_ns, uint64_t cost_ns, uint64_t self_cost_ns);
+	void add_probed_call(uint64_t duration_ns, uint64_t call_self_ns, const ProbeCostTaken &taken);
 	uint64_t timed() const { return calls - untimed; }
 	void merge(const CallStats &other);
 	bool empty() const { return calls == 0 && !told_spikes && !told_synops; }
@@ -135,7 +140,8 @@ private:
 		bool warm_up;
 		uint64_t begin_ns;
 		uint64_t children_ns;       // time in layers called inside
-		uint64_t children_probe_ns; // what probes cost in them
+		uint64_t children_probe_ns; // what probes cost in them, ...
+		uint64_t children_taken_ns; // ... and how much of it was taken out of their time
 		StateTimes states;          // of the thread when it began
 	};
 	struct ThreadState {
@@ -145,6 +151,8 @@ private:
 	ThreadState &state(ThreadId thread);
 	void note_inference(Definition *known, const Open &call, ThreadId thread, uint64_t wall_ns,
 			    const StateTimes &states);
+	static ProbeCostTaken taken_out(const Open &call, uint64_t duration_ns, uint64_t self_ns,
+					std::optional<uint64_t> probe_ns);
 	bool pop(ThreadId thread, DefinitionNumber number, Open *call);
 	bool is_warm_up(const ThreadState &thread, DefinitionNumber number, bool inference);
 

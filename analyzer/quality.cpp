@@ -360,9 +360,10 @@ private:
 		}
 		if (clamped > 0)
 			add(clamped * 20 > probed ? Severity::notice : Severity::info, "runtime_probe_cost_clamped",
-			    fmt::format("{} of {} calls took less time than their probes are said to cost: 0 is taken "
-					"for what is left",
-					clamped, probed),
+			    fmt::format(
+				    "{} of {} calls took less time by themselves than their probes are said to cost: "
+				    "0 is taken for what is left",
+				    clamped, probed),
 			    clamped * 20 > probed ? "leave out places that are called so often, or that do so little"
 						  : "",
 			    clamped);
