@@ -6,11 +6,13 @@
 #include <algorithm>
 
 #include "analyzer/host_events.hpp"
+#include "recording/count.hpp"
 
 namespace neuroperf::analyzer {
 namespace {
 
 using nlohmann::ordered_json;
+using recording::Count;
 
 std::string text_of(const ordered_json &object, const char *key)
 {
@@ -129,32 +131,34 @@ private:
 		const Analysis &analysis = in_.analysis;
 		if (analysis.lost_in_process > 0)
 			add(Severity::data_loss, "lost_events",
-			    fmt::format("{} in-process events were lost ({}): calls, times, spikes and synaptic events "
-					"are too low",
-					analysis.lost_in_process, where_events_were_lost()),
+			    fmt::format("{:in-process event was|in-process events were} lost ({}): calls, times, "
+					"spikes and synaptic events are too low",
+					Count{analysis.lost_in_process}, where_events_were_lost()),
 			    "leave the recorder a CPU, or emit fewer events", analysis.lost_in_process);
 		if (analysis.lost_samples > 0)
 			add(Severity::data_loss, "lost_samples",
-			    fmt::format("{} samples were lost{}", analysis.lost_samples, where_samples_were_lost()),
+			    fmt::format("{:sample was|samples were} lost{}", Count{analysis.lost_samples},
+					where_samples_were_lost()),
 			    "sample less often (-F, -c), or enlarge the rings (-m)", analysis.lost_samples);
 		if (analysis.lost_switches > 0)
 			add(Severity::data_loss, "lost_switches",
-			    fmt::format("{} records of threads that left or got a CPU were lost ({}): what they did "
-					"meanwhile is unknown",
-					analysis.lost_switches,
+			    fmt::format("{:record of a thread that left or got a CPU was|records of threads that left "
+					"or got a CPU were} lost ({}): what they did meanwhile is unknown",
+					Count{analysis.lost_switches},
 					stat("lost_switches_ring_full") > 0
 						? "the rings were full"
 						: "the program that tells of them was busy"),
 			    "enlarge the rings (-m), or leave the recorder a CPU", analysis.lost_switches);
 		if (stat("definitions_lost") > 0)
 			add(Severity::data_loss, "lost_definitions",
-			    fmt::format("{} layers have no name: more were defined than fit", stat("definitions_lost")),
+			    fmt::format("{:layer has|layers have} no name: more were defined than fit",
+					Count{stat("definitions_lost")}),
 			    "define each layer once", stat("definitions_lost"));
 		if (stat("corrupt_rings") > 0)
 			add(Severity::data_loss, "corrupt_rings",
-			    fmt::format("the program overwrote memory shared with the recorder {} times; events are "
-					"missing",
-					stat("corrupt_rings")),
+			    fmt::format("the program overwrote memory shared with the recorder {:time|times}; events "
+					"are missing",
+					Count{stat("corrupt_rings")}),
 			    "look for stray writes in the program", stat("corrupt_rings"));
 	}
 
@@ -169,26 +173,26 @@ private:
 			    "", stream.late);
 		if (const uint64_t unknown = in_.analysis.on_cpu.unknown(); unknown > 0)
 			add(in_.analysis.lost_samples > 0 ? Severity::warning : Severity::notice, "unknown_on_cpu",
-			    fmt::format(
-				    "{} stays of threads on a CPU are left out of their time there: the record of one "
-				    "end is missing",
-				    unknown),
+			    fmt::format("{:stay of a thread on a CPU is|stays of threads on a CPU are} left out of the "
+					"time there: the record of one end is missing",
+					Count{unknown}),
 			    in_.analysis.lost_samples > 0 ? "leave the recorder a CPU, or give it larger rings (-m)"
 							  : "",
 			    unknown);
 		if (in_.analysis.damaged_records + stream.unknown_event > 0)
 			add(Severity::data_loss, "damaged_records",
-			    fmt::format("{} records could not be read",
-					in_.analysis.damaged_records + stream.unknown_event),
+			    fmt::format("{:record|records} could not be read",
+					Count{in_.analysis.damaged_records + stream.unknown_event}),
 			    "", in_.analysis.damaged_records + stream.unknown_event);
 		if (in_.analysis.unknown_counters > 0)
 			add(Severity::warning, "unknown_counters",
-			    fmt::format("{} readings of counters that the recording does not describe were left out",
-					in_.analysis.unknown_counters),
+			    fmt::format("{:reading of a counter that the recording does not describe was|readings of "
+					"counters that the recording does not describe were} left out",
+					Count{in_.analysis.unknown_counters}),
 			    "", in_.analysis.unknown_counters);
 		for (const auto &[type, count] : stream.skipped)
 			add(Severity::info, "skipped_records",
-			    fmt::format("{} records of {} were skipped", count, type_name(type)), "", count);
+			    fmt::format("skipped {:record|records} of {}", Count{count}, type_name(type)), "", count);
 		if (stream.hardware_trace_bytes > 0)
 			add(Severity::notice, "hardware_trace",
 			    fmt::format("{} bytes of hardware trace (AUX) are in the file and are not read",
@@ -254,22 +258,22 @@ private:
 		const JobProblems &problems = in_.analysis.jobs->problems();
 		if (problems.end_without_job + problems.start_without_job > 0)
 			add(Severity::notice, "jobs_begun_before",
-			    fmt::format("{} jobs of devices were queued before the recording began, or events are "
-					"missing: {} "
-					"without a queue time, {} left out",
-					problems.end_without_job + problems.start_without_job,
+			    fmt::format("{:job of a device was|jobs of devices were} queued before the recording "
+					"began, or events are missing: {} without a queue time, {} left out",
+					Count{problems.end_without_job + problems.start_without_job},
 					problems.start_without_job, problems.end_without_job),
 			    "", problems.end_without_job + problems.start_without_job);
 		if (problems.key_again > 0)
 			add(Severity::warning, "jobs_never_done",
-			    fmt::format(
-				    "{} jobs of devices were never told to be done, and others have their numbers now",
-				    problems.key_again),
+			    fmt::format("{:job of a device was never told to be done, and another has its number|jobs "
+					"of devices were never told to be done, and others have their numbers} now",
+					Count{problems.key_again}),
 			    "", problems.key_again);
 		if (problems.too_many > 0)
 			add(Severity::data_loss, "too_many_jobs",
-			    fmt::format("{} jobs of devices were left out: too many were open at once",
-					problems.too_many),
+			    fmt::format(
+				    "{:job of a device was|jobs of devices were} left out: too many were open at once",
+				    Count{problems.too_many}),
 			    "", problems.too_many);
 	}
 
@@ -278,32 +282,36 @@ private:
 		const LayerProblems &problems = in_.analysis.layers.problems();
 		if (problems.end_without_begin > 0 && begins_inside())
 			add(Severity::notice, "end_without_begin",
-			    fmt::format("{} calls of layers were under way when the recording began, and were left out",
-					problems.end_without_begin),
+			    fmt::format("{:call of a layer was|calls of layers were} under way when the recording "
+					"began, and left out",
+					Count{problems.end_without_begin}),
 			    "", problems.end_without_begin);
 		else if (problems.end_without_begin > 0)
 			add(Severity::warning, "end_without_begin",
-			    fmt::format("{} ends of layers had no begin on their thread and were left out",
-					problems.end_without_begin),
+			    fmt::format("{:end of a layer had no begin on its thread and was|ends of layers had no "
+					"begin on their thread and were} left out",
+					Count{problems.end_without_begin}),
 			    "begin and end a layer on the same thread", problems.end_without_begin);
 		if (problems.unseen_ends > 0)
 			add(Severity::notice, "unseen_ends",
-			    fmt::format("the end of {} calls was not seen: they are counted, without a duration",
-					problems.unseen_ends),
+			    fmt::format("the end of {:call was not seen: it is|calls was not seen: they are} counted, "
+					"without a duration",
+					Count{problems.unseen_ends}),
 			    "", problems.unseen_ends);
 		if (problems.begin_without_end > 0)
 			add(Severity::notice, "begin_without_end",
-			    fmt::format("{} calls of layers or inferences never ended and were left out",
-					problems.begin_without_end),
+			    fmt::format("{:call of a layer or inference never ended and was|calls of layers or "
+					"inferences never ended and were} left out",
+					Count{problems.begin_without_end}),
 			    "", problems.begin_without_end);
 		if (problems.bad_number > 0)
 			add(Severity::warning, "bad_layer_number",
-			    fmt::format("{} events named a layer that no program can have defined",
-					problems.bad_number),
+			    fmt::format("{:event|events} named a layer that no program can have defined",
+					Count{problems.bad_number}),
 			    "", problems.bad_number);
 		if (in_.layers.unnamed > 0)
 			add(Severity::warning, "unnamed_layers",
-			    fmt::format("{} layers have events but no name", in_.layers.unnamed),
+			    fmt::format("{:layer has|layers have} events but no name", Count{in_.layers.unnamed}),
 			    "define layers while recording is on", static_cast<uint64_t>(in_.layers.unnamed));
 	}
 
@@ -320,9 +328,9 @@ private:
 			return;
 		const uint64_t cost_ns = stat("sample_cost_ns"), samples = analysis.samples_of_event[event];
 		add(Severity::info, "sampling_cost",
-		    fmt::format("sampling cost about {:.1f} ms of CPU time: {} samples of {:.1f} us each, as tried "
-				"when the recorder began{}; where caches are cold up to three times that",
-				static_cast<double>(cost_ns * samples) / 1e6, samples,
+		    fmt::format("sampling cost about {:.1f} ms of CPU time: {:sample|samples} of {:.1f} us each, as "
+				"tried when the recorder began{}; where caches are cold up to three times that",
+				static_cast<double>(cost_ns * samples) / 1e6, Count{samples},
 				static_cast<double>(cost_ns) / 1e3,
 				attr.sample_type & PERF_SAMPLE_CALLCHAIN ? ", and what their call chains cost" : ""),
 		    "", cost_ns * samples);
@@ -338,20 +346,19 @@ private:
 			return; // the recorder has said it
 		const uint64_t in_place = stat("runtime_probe_in_place_percent");
 		add(Severity::info, "runtime_probe_cost",
-		    fmt::format("probes in runtimes cost the program {:.2f} ms in {} hits: measured for each kind of "
-				"hit when they were attached, times hits; taken out of the times of layers; {}",
-				static_cast<double>(*cost_ns) / 1e6, runtimes.hits() - unknown,
-				in_place
-					? fmt::format("inside it, with its caches, the part of a hit that can be timed "
-						      "there took {:.1f} times as long",
-						      static_cast<double>(in_place) / 100)
-					: "with cold caches a hit costs up to twice that"),
+		    fmt::format("probes in runtimes cost the program {:.2f} ms in {:hit|hits}: measured for each kind "
+				"of hit when they were attached, times hits; taken out of the times of layers; {}",
+				static_cast<double>(*cost_ns) / 1e6, Count{runtimes.hits() - unknown},
+				in_place ? fmt::format("inside it, with its caches, the part of a hit that can be "
+						       "timed there took {:.1f} times as long",
+						       static_cast<double>(in_place) / 100)
+					 : "with cold caches a hit costs up to twice that"),
 		    "", *cost_ns);
 		if (unknown > 0)
 			add(Severity::warning, "runtime_probe_cost_unknown",
-			    fmt::format("what {} hits of probes in runtimes cost is n/a ({}): it is part of the times "
-					"of layers",
-					unknown, why),
+			    fmt::format("what {:hit|hits} of probes in runtimes cost is n/a ({}): it is part of the "
+					"times of layers",
+					Count{unknown}, why),
 			    "", unknown);
 		uint64_t clamped = 0, probed = 0;
 		for (const Definition &definition : in_.analysis.layers.definitions()) {
@@ -360,10 +367,9 @@ private:
 		}
 		if (clamped > 0)
 			add(clamped * 20 > probed ? Severity::notice : Severity::info, "runtime_probe_cost_clamped",
-			    fmt::format(
-				    "{} of {} calls took less time by themselves than their probes are said to cost: "
-				    "0 is taken for what is left",
-				    clamped, probed),
+			    fmt::format("{} of {} calls took less time by themselves than their probes are said to "
+					"cost: 0 is taken for what is left",
+					clamped, probed),
 			    clamped * 20 > probed ? "leave out places that are called so often, or that do so little"
 						  : "",
 			    clamped);
@@ -386,9 +392,9 @@ private:
 		if (const uint64_t count = in_.analysis.foreign_stacks; count > 0) {
 			const std::string machine = in_.reader.text_feature(recording::kFeatureArch);
 			add(Severity::warning, "foreign_stacks",
-			    fmt::format("{} stacks cannot be unwound: the registers of {} are not known here; their "
-					"functions have no callers",
-					count, machine.empty() ? "the machine that was recorded" : machine),
+			    fmt::format("{:stack|stacks} cannot be unwound: the registers of {} are not known here; "
+					"their functions have no callers",
+					Count{count}, machine.empty() ? "the machine that was recorded" : machine),
 			    "record with --call-graph fp there", count);
 		}
 		uint64_t all = 0;
@@ -481,8 +487,7 @@ private:
 			return;
 		add(share < kStolenWarning ? Severity::info : Severity::warning, "stolen_time",
 		    fmt::format("a hypervisor took {:.0f} ms from this machine's CPUs meanwhile ({:.1f} % of one CPU): "
-				"that "
-				"is in times on a CPU",
+				"that is in times on a CPU",
 				stolen_ns / 1e6, share * 100),
 		    share < kStolenWarning ? "" : "compare runs only where nothing else runs on the machine below",
 		    stat("stolen_ns"));
