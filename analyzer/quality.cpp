@@ -346,13 +346,13 @@ private:
 			return; // the recorder has said it
 		const uint64_t in_place = stat("runtime_probe_in_place_percent");
 		add(Severity::info, "runtime_probe_cost",
-		    fmt::format("probes in runtimes cost the program {:.2f} ms in {:hit|hits}: measured for each kind "
-				"of hit when they were attached, times hits; taken out of the times of layers; {}",
+		    fmt::format("probes in runtimes cost the program {:.2f} ms in {:hit|hits}, which is taken out of "
+				"the times of layers: what each kind of hit took when they were attached{}",
 				static_cast<double>(*cost_ns) / 1e6, Count{runtimes.hits() - unknown},
-				in_place ? fmt::format("inside it, with its caches, the part of a hit that can be "
-						       "timed there took {:.1f} times as long",
+				in_place ? fmt::format(", {:.1f} times as long where the program has filled the "
+						       "caches, as hits have told",
 						       static_cast<double>(in_place) / 100)
-					 : "with cold caches a hit costs up to twice that"),
+					 : "; with cold caches it is up to twice that"),
 		    "", *cost_ns);
 		if (unknown > 0)
 			add(Severity::warning, "runtime_probe_cost_unknown",

@@ -2,6 +2,7 @@
 #include "collector/in_place_cost.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace neuroperf::collector {
 namespace {
@@ -21,6 +22,11 @@ std::optional<double> ratio(const ProgramTime &in_place, const ProgramTime &tria
 	if (!here || !there)
 		return std::nullopt;
 	return std::clamp(*here / *there, InPlaceCost::kLeast, InPlaceCost::kMost);
+}
+
+uint64_t times(double factor, uint64_t ns)
+{
+	return static_cast<uint64_t>(std::llround(factor * static_cast<double>(ns)));
 }
 
 double with_margin(double told)
@@ -53,6 +59,30 @@ std::optional<double> InPlaceCost::told() const
 			hits += static_cast<double>(in_place_[i].hits);
 		}
 	return hits > 0 ? std::optional(sum / hits) : std::nullopt;
+}
+
+double InPlaceCost::told_of(HitClass::At at) const
+{
+	const auto i = static_cast<std::size_t>(at);
+	return ratio(in_place_[i], trial_[i]).value_or(told().value_or(1));
+}
+
+// The agent is no BPF program: nobody has timed it.
+ProbeCosts InPlaceCost::costs(const ProbeCosts &trial) const
+{
+	ProbeCosts costs = trial;
+	for (std::size_t i = 0; i < kHitClasses; i++) {
+		const HitClass hit = hit_class(i);
+		if (!costs.hits[i] || hit.cost == ProbeCost::agent)
+			continue;
+		const double more = told_of(hit.at) - 1;
+		const bool stepped = hit.cost == ProbeCost::stepped;
+		const HitCost without_step =
+			stepped ? trial.of({hit.at, ProbeCost::emulated}).value_or(HitCost{}) : *costs.hits[i];
+		costs.hits[i]->before_ns += times(more, without_step.before_ns);
+		costs.hits[i]->after_ns += times(more, without_step.after_ns);
+	}
+	return costs;
 }
 
 } // namespace neuroperf::collector

@@ -3,7 +3,8 @@
 // full of the kernel's path to a probe, and of the BPF program behind it.
 //
 // The kernel's part cannot be timed, the BPF program's can: of some hits it takes its own time, in the trial and from
-// then on. The kernel's part gets longer by as much or a little more (docs/runtimes.md has what programs lost).
+// then on. The kernel's part gets longer by as much or a little more (docs/runtimes.md has what programs lost). The
+// single step of an instruction, which takes ten times as long, does not.
 #pragma once
 
 #include <array>
@@ -31,8 +32,12 @@ public:
 	double reckoned() const;
 	// As hits have told, of all kinds as often as each was met; nothing while too few have.
 	std::optional<double> told() const;
+	// What single hits cost there, from what they cost in the trial: as it was while too few have told.
+	ProbeCosts costs(const ProbeCosts &trial) const;
 
 private:
+	double told_of(HitClass::At at) const;
+
 	ProgramTimes trial_{}, in_place_{};
 	std::array<double, NP_TIMED_KINDS> factors_{kUsual, kUsual, kUsual, kUsual};
 };

@@ -92,7 +92,7 @@ void write_notes_of_runtimes(const RuntimeProbes &runtimes, RecorderLog *log)
 				"");
 		if (!file.uncounted.empty())
 			log->write_note(kWarning, "runtime_arrays_uncounted",
-					fmt::format("{:array|arrays} of {} cannot be counted, what they hold is "
+					fmt::format("{:array|arrays} of {} cannot be counted, the contents are "
 						    "missing; the first: {}",
 						    Count{file.uncounted.size()}, file.title, file.uncounted.front()),
 					"describe their elements too: see docs/adding-a-runtime.md");
@@ -181,13 +181,13 @@ void write_notes_of_runtimes(const RuntimeProbes &runtimes, RecorderLog *log)
 				    counts.budget.share_of_kept * 100, counts.budget.reckoned,
 				    runtimes.probe_budget() * 100),
 			"a description of the runtime without them costs less: --runtime-file");
-	if (counts.hits > 0 && !runtimes.costs().known())
+	if (counts.hits > 0 && !runtimes.trial().known())
 		log->write_note(
 			kNotice, "runtime_probe_cost",
 			fmt::format(
 				"{:hit|hits} of probes in runtimes, each about 0.5 to 1.5 us (up to 20 us where the "
 				"kernel single-steps), are part of the layers' times; what they cost is n/a ({})",
-				Count{counts.hits}, runtimes.costs().why_unknown),
+				Count{counts.hits}, runtimes.trial().why_unknown),
 			"");
 }
 
@@ -334,7 +334,7 @@ void write_source_stats(const Sources &sources, RecorderLog *log)
 		log->write_stat("lost_runtime_recursion", counts.recursion_misses);
 		log->write_stat("unnamed_runtime_events", counts.spans.unnamed);
 		log->write_stat("runtime_calls_without_return", counts.spans.entries_without_return);
-		log->write_stat("runtime_probe_trial_ns", sources.runtimes->costs().took_ns);
+		log->write_stat("runtime_probe_trial_ns", sources.runtimes->trial().took_ns);
 		if (counts.budget.in_place)
 			log->write_stat("runtime_probe_in_place_percent",
 					static_cast<uint64_t>(std::lround(*counts.budget.in_place * 100)));

@@ -45,6 +45,7 @@ public:
 	}
 	// What BPF programs have timed since: the budget is kept by what programs lose, not by the trial.
 	void set_in_place(const ProgramTimes &timings) { in_place_.set_in_place(timings); }
+	ProbeCosts costs_in_place() const { return in_place_.costs(costs_); }
 	// What is taken off stays off: it cannot be put back in time.
 	void drop_for_good() { budget_.drop_for_good(); }
 	// Ends are seen from now on; ProbeBudget::forgive_once.

@@ -29,13 +29,13 @@ void write_places(uint32_t number, const RuntimeFile &file, RecorderLog *log)
 	log->write(OwnEvent::runtime, payload.bytes());
 }
 
-void write_hits(uint32_t number, HitClass of, uint64_t hits, const ProbeCosts &costs, RecorderLog *log)
+void write_hits(uint32_t number, HitClass of, uint64_t hits, const RuntimeProbes &runtimes, RecorderLog *log)
 {
-	const std::optional<HitCost> &cost = costs.of(of);
+	const std::optional<HitCost> cost = runtimes.mean_cost(of);
 	const HitCost told = cost.value_or(HitCost{});
 	recording::TextPayload payload(RuntimeProbesPayload{{}, number, hits, told.before_ns, told.after_ns, 0, 0});
 	payload.text(offsetof(RuntimeProbesPayload, probes), to_string(of));
-	payload.text(offsetof(RuntimeProbesPayload, why_unknown), cost ? "" : costs.why_unknown);
+	payload.text(offsetof(RuntimeProbesPayload, why_unknown), cost ? "" : runtimes.trial().why_unknown);
 	log->write(OwnEvent::runtime_probes, payload.bytes());
 }
 
@@ -50,7 +50,7 @@ void write_runtime_facts(const RuntimeProbes &runtimes, RecorderLog *log)
 		const auto hits = runtimes.hits_by_class(file);
 		for (std::size_t k = 0; k < kHitClasses; k++)
 			if (hits[k] > 0)
-				write_hits(number, hit_class(k), hits[k], runtimes.costs(), log);
+				write_hits(number, hit_class(k), hits[k], runtimes, log);
 	}
 }
 

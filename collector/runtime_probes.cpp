@@ -464,6 +464,7 @@ double RuntimeProbes::drain(OwnEventEncoder *encoder)
 		impl_->spans.finish(monotonic_now_ns(), has_ended, impl_->emit());
 	} else {
 		impl_->budget.set_in_place(impl_->program.times());
+		impl_->spans.set_costs(impl_->budget.costs_in_place());
 		impl_->budget.keep(monotonic_now_ns(), impl_->emit()); // first: attaching to callers takes a while
 		const uint64_t probed = impl_->callers.counts().probed;
 		impl_->callers.add_met();
@@ -516,9 +517,14 @@ std::array<uint64_t, kHitClasses> RuntimeProbes::hits_by_class(const RuntimeFile
 	return impl_->spans.hits_by_class(file.first_place, file.last_place);
 }
 
-const ProbeCosts &RuntimeProbes::costs() const
+const ProbeCosts &RuntimeProbes::trial() const
 {
 	return impl_->program.costs();
+}
+
+std::optional<HitCost> RuntimeProbes::mean_cost(HitClass hit) const
+{
+	return impl_->spans.mean_cost(hit);
 }
 
 const RuntimeProbesCounts &RuntimeProbes::counts() const

@@ -107,7 +107,8 @@ public:
 	const std::vector<RuntimeFile> &files() const;
 	uint64_t hits_in(const RuntimeFile &file) const;
 	std::array<uint64_t, kHitClasses> hits_by_class(const RuntimeFile &file) const; // returns too
-	const ProbeCosts &costs() const;                                                // of one hit
+	const ProbeCosts &trial() const;                      // what hits cost when it was tried
+	std::optional<HitCost> mean_cost(HitClass hit) const; // of those that were met, as ends have told it
 	const RuntimeProbesCounts &counts() const;
 	double probe_budget() const; // a share
 	// Why nothing could be attached to, if so.

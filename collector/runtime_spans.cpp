@@ -88,6 +88,12 @@ std::optional<HitClass> RuntimeSpans::take(const np_runtime_event &event, const 
 	else
 		hit = {kind_of_entry(*places_[event.place].place), functions_[event.function].cost};
 	const HitCost cost = costs_.of(hit).value_or(HitCost{});
+	if (costs_.of(hit)) {
+		CostOfHits &all = cost_of_hits_[index_of(hit)];
+		all.hits++;
+		all.before_ns += cost.before_ns;
+		all.after_ns += cost.after_ns;
+	}
 	add_cost(event.tid, cost.before_ns);
 	if (is_return) {
 		returns_[event.function].hits++;
@@ -98,6 +104,14 @@ std::optional<HitClass> RuntimeSpans::take(const np_runtime_event &event, const 
 	}
 	add_cost(event.tid, cost.after_ns);
 	return hit;
+}
+
+std::optional<HitCost> RuntimeSpans::mean_cost(HitClass hit) const
+{
+	const CostOfHits &all = cost_of_hits_[index_of(hit)];
+	if (all.hits == 0)
+		return std::nullopt;
+	return HitCost{(all.before_ns + all.hits / 2) / all.hits, (all.after_ns + all.hits / 2) / all.hits};
 }
 
 // Of a thread in which nothing has been open yet, nobody will ask.

@@ -73,8 +73,10 @@ public:
 	uint32_t add_return(int32_t pushed_bytes, ProbeCost cost = ProbeCost::emulated,
 			    std::optional<uint16_t> place = std::nullopt);
 	void set_python_names(LayerNames::NameOf name_of) { names_.set_python_names(std::move(name_of)); }
-	// From now on ends tell what probes have cost, as far as it is known.
+	// From now on ends tell what probes have cost, as far as it is known, and hits cost so much.
 	void set_costs(const ProbeCosts &costs) { costs_ = costs; }
+	// Of the hits of this class so far; nothing where it is not known.
+	std::optional<HitCost> mean_cost(HitClass hit) const;
 	// Callers that were met for the first time since the last call.
 	std::vector<RuntimeCaller> take_callers();
 	const std::vector<NumberedPlace> &places() const { return places_; }
@@ -160,7 +162,12 @@ private:
 	std::vector<NumberedFunction> functions_;
 	std::vector<Return> returns_;                            // by probe
 	std::vector<std::array<uint64_t, kHitClasses>> entries_; // hits by place
+	struct CostOfHits {
+		uint64_t hits = 0, before_ns = 0, after_ns = 0;
+	};
+
 	ProbeCosts costs_;
+	std::array<CostOfHits, kHitClasses> cost_of_hits_{}; // that were known
 	uint64_t rests_until_ns_ = 0;
 	bool begins_alone_ = false;
 	std::map<RuntimeCaller, uint64_t> callers_; // since when they are watched; UINT64_MAX: not yet

@@ -36,7 +36,7 @@ class Genn(support.IntegrationTest):
         self.assertEqual({row["name"]: row["calls"] for row in report["inferences"]}, {"time step": own["steps"]})
         self.assertGreater(own["delayed"], 0)
         (told,) = [item["text"] for item in report["quality"] if item["code"] == "runtime_arrays_uncounted"]
-        self.assertEqual(told, f"1 arrays of GeNN are not counted, what they hold is missing; the first: {DELAYED}")
+        self.assertEqual(told, f"1 array of GeNN cannot be counted, the contents are missing; the first: {DELAYED}")
 
 
 if __name__ == "__main__":

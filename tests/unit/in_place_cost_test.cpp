@@ -55,4 +55,30 @@ TEST(InPlaceCost, WithoutATrialIsAsUsual)
 	EXPECT_FALSE(cost.told());
 }
 
+TEST(InPlaceCost, HitsCostAsManyTimesAsMuchButForTheSingleStep)
+{
+	InPlaceCost cost = tried();
+	ProbeCosts trial;
+	trial.hits[index_of({At::entry, ProbeCost::emulated})] = HitCost{400, 200};
+	trial.hits[index_of({At::entry, ProbeCost::agent})] = HitCost{20, 10};
+	trial.hits[index_of({At::behind_call, ProbeCost::emulated})] = HitCost{300, 200};
+	trial.hits[index_of({At::behind_call, ProbeCost::stepped})] = HitCost{500, 9000};
+	trial.hits[index_of({At::behind_call, ProbeCost::call})] = HitCost{100, 60};
+	trial.hits[index_of({At::named_entry, ProbeCost::call})] = HitCost{100, 100};
+	const auto in_place = [&](At at, ProbeCost how) {
+		const auto found = cost.costs(trial).of({at, how});
+		return found ? std::pair{found->before_ns, found->after_ns} : std::pair<uint64_t, uint64_t>{};
+	};
+	using Parts = std::pair<uint64_t, uint64_t>;
+	EXPECT_EQ(in_place(At::entry, ProbeCost::emulated), Parts(400, 200)) << "nothing has told yet";
+	cost.set_in_place({ProgramTime{1000, 250'000}, {}, {}, {1000, 300'000}});
+	EXPECT_EQ(in_place(At::entry, ProbeCost::emulated), Parts(500, 250));
+	EXPECT_EQ(in_place(At::behind_call, ProbeCost::emulated), Parts(450, 300));
+	EXPECT_EQ(in_place(At::behind_call, ProbeCost::call), Parts(150, 90));
+	EXPECT_EQ(in_place(At::behind_call, ProbeCost::stepped), Parts(500 + 150, 9000 + 100));
+	EXPECT_EQ(in_place(At::entry, ProbeCost::agent), Parts(20, 10)) << "no BPF program";
+	EXPECT_EQ(in_place(At::named_entry, ProbeCost::call), Parts(138, 138)) << "not met: as the others";
+	EXPECT_FALSE(cost.costs(trial).of({At::staying_entry, ProbeCost::emulated})) << "not known stays so";
+}
+
 } // namespace

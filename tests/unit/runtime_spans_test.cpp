@@ -58,6 +58,24 @@ TEST_F(Spans, EndsTellWhatProbesCostInside)
 	EXPECT_EQ(hits[index_of({HitClass::At::behind_call, ProbeCost::emulated})], 3u);
 }
 
+TEST_F(Spans, WhatHitsCostMayChange)
+{
+	const HitClass entry{HitClass::At::entry, ProbeCost::emulated};
+	spans_.set_costs(some_costs());
+	EXPECT_FALSE(spans_.mean_cost(entry)) << "none was met";
+	enter(2, 900);
+	leave(2, 900);
+	ProbeCosts dearer = some_costs();
+	dearer.hits[index_of(entry)] = HitCost{2000, 500};
+	spans_.set_costs(dearer);
+	enter(2, 900);
+	leave(2, 900);
+	EXPECT_EQ(emitted_.back().value, 800u);
+	ASSERT_TRUE(spans_.mean_cost(entry));
+	EXPECT_EQ(spans_.mean_cost(entry)->before_ns, 1500u);
+	EXPECT_EQ(spans_.mean_cost(entry)->after_ns, 350u);
+}
+
 TEST_F(Spans, HitsThatMakeNoCallsCostTheCallsAroundThem)
 {
 	spans_.set_costs(some_costs());
