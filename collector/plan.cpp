@@ -7,12 +7,12 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
-#include <cmath>
 #include <cstring>
 #include <map>
 #include <set>
 
 #include "collector/event_attr.hpp"
+#include "collector/sampling_rate.hpp"
 #include "collector/tracepoint_plan.hpp"
 
 namespace neuroperf::collector {
@@ -45,23 +45,6 @@ EventGroup default_group(const Candidate &candidate)
 	event.attr.exclude_hv = candidate.user_only;
 	event.name = candidate.name;
 	return {"", {event}};
-}
-
-std::string reason(int error)
-{
-	switch (error) {
-	case ENOENT:
-	case EOPNOTSUPP:
-	case ENODEV:
-		return "this machine offers none (a virtual machine, or a CPU without a driver)";
-	case EACCES:
-	case EPERM:
-		return "the kernel does not allow it to this user";
-	case ENOSYS:
-		return "this kernel is built without perf events";
-	default:
-		return std::strerror(error);
-	}
 }
 
 bool is_refusal(int error)
@@ -263,72 +246,16 @@ bool filters_samples(const Plan &plan, const RecordOptions &options, const HostS
 	return events > kManyEvents;
 }
 
-constexpr unsigned kFrequencies[] = {999, 249, 99}; // Hz, to choose from
-constexpr double kNotableShare = 0.01;              // of CPU time; what costs more is not done unasked
-// In a program that fills caches and branch predictors a sample costs more than in the trial: where that said 17 us,
-// it was 17 in a small loop, 24 in Python, 50 to 70 in ONNX Runtime, with perf record too (docs/benchmarks.md).
-constexpr double kInPlace = 3;
-
-// Of a busy CPU, where it is known: of the software clock.
-double sampling_share(const HostSnapshot &host, unsigned frequency_hz)
-{
-	return kInPlace * static_cast<double>(host.sample_cost_ns.value_or(0)) * frequency_hz / 1e9;
-}
-
-// Unasked, probes and samples together take this much from a program, but probes are left half of it.
-constexpr double kShareOfProgram = 0.02;
-
-double probe_budget(const RecordOptions &options, const HostSnapshot &host, unsigned frequency_hz)
-{
-	if (options.probe_budget)
-		return *options.probe_budget;
-	const bool samples_clock = options.events.empty() && !options.period;
-	const double left = kShareOfProgram - (samples_clock ? sampling_share(host, frequency_hz) : 0);
-	return std::max(std::round(left * 1000) / 1000, kShareOfProgram / 2);
-}
-
-unsigned wanted_frequency(const RecordOptions &options, const HostSnapshot &host)
-{
-	if (options.frequency_hz || !options.events.empty())
-		return options.frequency_hz.value_or(kFrequencies[0]);
-	for (const unsigned frequency_hz : kFrequencies)
-		if (sampling_share(host, frequency_hz) <= kNotableShare)
-			return frequency_hz;
-	return std::end(kFrequencies)[-1];
-}
-
-unsigned frequency_to_be_had(const RecordOptions &options, const HostSnapshot &host)
-{
-	const unsigned wanted = wanted_frequency(options, host);
-	return host.max_sample_rate == 0 ? wanted : std::min(wanted, host.max_sample_rate);
-}
-
-// "; a sample costs 22 to 66 us here: up to 0.7 % of a busy CPU (6.6 % with -F 999)": where the usual frequency would
-// cost much.
-std::string cost_text(const RecordOptions &options, const HostSnapshot &host)
-{
-	const unsigned frequency_hz = frequency_to_be_had(options, host), usual = kFrequencies[0];
-	const double share = sampling_share(host, frequency_hz);
-	const bool is_chosen = !options.frequency_hz && frequency_hz < usual;
-	if (!options.events.empty() || options.period || (share < kNotableShare && !is_chosen))
-		return "";
-	const double tried_us = static_cast<double>(*host.sample_cost_ns) / 1e3;
-	return fmt::format("; a sample costs {:.0f} to {:.0f} us here: up to {:.1f} % of a busy CPU{}", tried_us,
-			   kInPlace * tried_us, share * 100,
-			   is_chosen ? fmt::format(" ({:.1f} % with -F {})", sampling_share(host, usual) * 100, usual)
-				     : fmt::format(" (-F {} for {:.1f} %)", frequency_hz / 4, share * 100 / 4));
-}
-
 // Nothing where BPF programs take every event.
 void plan_sampling_item(const RecordOptions &options, const HostSnapshot &host, Plan *plan)
 {
 	const std::string what = sampling_text(*plan);
 	if (what.empty())
 		return;
-	PlanItem item{
-		"sampling", PlanItem::State::open,
-		fmt::format("{} {}{}{}", what, target_text(*plan), call_graph_text(options), cost_text(options, host)),
-		""};
+	PlanItem item{"sampling", PlanItem::State::open,
+		      fmt::format("{} {}{}{}", what, target_text(*plan), call_graph_text(options),
+				  sample_cost_text(options, host)),
+		      ""};
 	if (!options.period && plan->frequency_hz != wanted_frequency(options, host)) {
 		item.state = PlanItem::State::degraded;
 		item.detail += fmt::format("; {} Hz is more than the kernel allows", wanted_frequency(options, host));
@@ -376,7 +303,7 @@ void plan_default_sampling(const RecordOptions &options, const HostSnapshot &hos
 	if (!found) {
 		const int error = host.cpu_clock_user_only_error;
 		plan->items.push_back({"sampling", PlanItem::State::missing,
-				       fmt::format("no samples: perf_event_open fails: {}", reason(error)),
+				       fmt::format("no samples: perf_event_open fails: {}", reason_of(error)),
 				       is_refusal(error) ? privilege_remedy(host)
 							 : "allow perf_event_open (seccomp of a container?)"});
 		plan->items.push_back(
@@ -389,7 +316,7 @@ void plan_default_sampling(const RecordOptions &options, const HostSnapshot &hos
 	if (found->type != PERF_TYPE_HARDWARE) {
 		const int error = host.cycles_user_only_error; // of the attempt that needs the least
 		plan->items.push_back({"hardware counters", PlanItem::State::missing,
-				       fmt::format("{}; the software clock samples instead", reason(error)),
+				       fmt::format("{}; the software clock samples instead", reason_of(error)),
 				       is_refusal(error) ? privilege_remedy(host) : ""});
 	}
 	if (found->user_only && !options.user_only)
@@ -438,6 +365,23 @@ void plan_attach(const RecordOptions &options, Plan *plan)
 }
 
 } // namespace
+
+std::string reason_of(int error)
+{
+	switch (error) {
+	case ENOENT:
+	case EOPNOTSUPP:
+	case ENODEV:
+		return "this machine offers none (a virtual machine, or a CPU without a driver)";
+	case EACCES:
+	case EPERM:
+		return "the kernel does not allow it to this user";
+	case ENOSYS:
+		return "this kernel is built without perf events";
+	default:
+		return std::strerror(error);
+	}
+}
 
 std::string some_of(const std::vector<std::string> &names)
 {
@@ -534,70 +478,6 @@ Plan make_plan(const RecordOptions &options, const HostSnapshot &host, const Tar
 				      ""});
 	}
 	return plan;
-}
-
-namespace {
-
-// Once it is known which runtimes are looked into.
-void plan_agent(const RecordOptions &options, const HostSnapshot &host, Plan *plan)
-{
-	if (!options.agent)
-		return;
-	plan->agent = !plan->runtimes.empty() && host.agent_problem.empty();
-	if (plan->agent)
-		plan->items.push_back({"agent", PlanItem::State::open,
-				       "loaded into the program by LD_PRELOAD, which it can see in its environment; "
-				       "while one process has a runtime mapped, calls of virtual functions go by it",
-				       ""});
-	else if (plan->runtimes.empty())
-		plan->items.push_back({"agent", PlanItem::State::missing, "no runtime is looked into", ""});
-	else
-		plan->items.push_back({"agent", PlanItem::State::missing, host.agent_problem,
-				       "record without --agent: by probes, at ten times the cost"});
-}
-
-void plan_places(std::vector<RuntimeDescription> runtimes, const RecordOptions &options, const HostSnapshot &host,
-		 Plan *plan)
-{
-	constexpr const char *what = "layers of runtimes";
-	if (runtimes.empty()) {
-		plan->items.push_back({what, PlanItem::State::open, "none are looked for", ""});
-		return;
-	}
-	std::vector<std::string> names;
-	for (const RuntimeDescription &runtime : runtimes)
-		names.push_back(runtime.name);
-	const std::string listed = fmt::format("{}", fmt::join(names, ", "));
-	if (options.no_bpf) {
-		plan->items.push_back(
-			{what, PlanItem::State::open, "--no-bpf leaves out what is inside " + listed, ""});
-		return;
-	}
-	if (host.bpf_error != 0) {
-		plan->items.push_back({what, PlanItem::State::missing,
-				       fmt::format("nothing is seen inside {}: {}", listed, reason(host.bpf_error)),
-				       std::string(run_as_root(host.in_user_namespace))});
-		return;
-	}
-	plan->items.push_back({what, PlanItem::State::open, "by probes, where a process maps " + listed, ""});
-	for (RuntimeDescription &runtime : runtimes)
-		for (RuntimePlace &place : runtime.places) {
-			if (!options.per_shape)
-				place.reads.leave_out_shape();
-			place.successive &= runtime.has_inferences();
-		}
-	plan->runtimes = std::move(runtimes);
-	plan->begins_only = options.begins_only;
-	plan->probe_budget = probe_budget(options, host, plan->frequency_hz);
-}
-
-} // namespace
-
-void plan_runtimes(std::vector<RuntimeDescription> runtimes, const RecordOptions &options, const HostSnapshot &host,
-		   Plan *plan)
-{
-	plan_places(std::move(runtimes), options, host, plan);
-	plan_agent(options, host, plan);
 }
 
 } // namespace neuroperf::collector

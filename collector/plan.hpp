@@ -77,14 +77,12 @@ struct Plan {
 	std::vector<recording::TracingSystem> tracing_systems() const;
 };
 
+// Why the kernel refuses perf events or BPF programs, for people.
+std::string reason_of(int error);
 // "a, b, c, d and 13 more", for people.
 std::string some_of(const std::vector<std::string> &names);
 
 Plan make_plan(const RecordOptions &options, const HostSnapshot &host, const Target &target = {},
 	       const std::vector<EventGroup> &requested = {});
-
-// Adds the runtimes to look for, if BPF programs may be loaded here.
-void plan_runtimes(std::vector<RuntimeDescription> runtimes, const RecordOptions &options, const HostSnapshot &host,
-		   Plan *plan);
 
 } // namespace neuroperf::collector

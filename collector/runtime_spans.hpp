@@ -139,6 +139,9 @@ private:
 		uint64_t hits = 0;
 		std::optional<uint16_t> place{}; // whose calls it has ended
 	};
+	struct CostOfHits {
+		uint64_t hits = 0, before_ns = 0, after_ns = 0;
+	};
 	void enter(const np_runtime_event &event, const Emit &emit);
 	void leave(const np_runtime_event &event, const Emit &emit);
 	bool is_of_same_object(const Open &call, const np_runtime_event &event, uint64_t stack) const;
@@ -162,10 +165,6 @@ private:
 	std::vector<NumberedFunction> functions_;
 	std::vector<Return> returns_;                            // by probe
 	std::vector<std::array<uint64_t, kHitClasses>> entries_; // hits by place
-	struct CostOfHits {
-		uint64_t hits = 0, before_ns = 0, after_ns = 0;
-	};
-
 	ProbeCosts costs_;
 	std::array<CostOfHits, kHitClasses> cost_of_hits_{}; // that were known
 	uint64_t rests_until_ns_ = 0;

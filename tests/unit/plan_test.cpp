@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plans for machines that are not there.
 #include "collector/plan.hpp"
+#include "collector/runtime_plan.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

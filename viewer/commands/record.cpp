@@ -8,6 +8,7 @@
 #include "collector/event_syntax.hpp"
 #include "collector/recorder.hpp"
 #include "collector/recording_plan.hpp"
+#include "collector/runtime_plan.hpp"
 #include "viewer/commands/commands.hpp"
 #include "viewer/commands/plan_text.hpp"
 #include "viewer/commands/record_options.hpp"
